@@ -1,0 +1,40 @@
+import type { Random } from './random.ts'
+
+/** Every kind of identifier: the prefix clients look at, the length of the random part, and its alphabet. */
+const kinds = {
+  chatcmpl: { prefix: 'chatcmpl-', length: 29, alphabet: 'base62' },
+  cmpl: { prefix: 'cmpl-', length: 29, alphabet: 'base62' },
+  request: { prefix: 'req_', length: 32, alphabet: 'hex' }, // wire.md: req_<32 hex>
+  key: { prefix: 'key_', length: 16, alphabet: 'base62' },
+  secret: { prefix: 'sk-', length: 48, alphabet: 'base62' }, // 285 bits: looked up by SHA-256, never compared
+  org: { prefix: 'org-', length: 24, alphabet: 'base62' },
+  project: { prefix: 'proj_', length: 24, alphabet: 'base62' },
+  usage: { prefix: 'use_', length: 24, alphabet: 'base62' },
+} as const
+
+export type IdKind = keyof typeof kinds
+
+/** Makes identifiers and secrets; the randomness is injected. */
+export interface Ids {
+  make(kind: IdKind): string
+}
+
+export function makeIds(random: Random): Ids {
+  return {
+    make(kind) {
+      const { prefix, length, alphabet } = kinds[kind]
+      return prefix + (alphabet === 'hex' ? random.bytes(length / 2).toString('hex') : base62(random, length))
+    },
+  }
+}
+
+const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** Rejects bytes from 248 on, so that all 62 letters are equally likely. */
+function base62(random: Random, length: number): string {
+  let text = ''
+  while (text.length < length)
+    for (const byte of random.bytes(length - text.length + 4))
+      if (byte < 248 && text.length < length) text += letters[byte % 62]
+  return text
+}
