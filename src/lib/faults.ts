@@ -66,8 +66,8 @@ export const fault = {
   unsupportedValue: (param: string, message: string) => bad(message, param, 'unsupported_value'),
   invalidType: (param: string, message: string) => bad(message, param, 'invalid_type'),
   invalidValue: (param: string, message: string, code = 'invalid_value') => bad(message, param, code),
-  contextLengthExceeded: (numbers: { limit: number; prompt: number; completion?: number; chat: boolean }) =>
-    bad(contextMessage(numbers), numbers.chat ? 'messages' : 'prompt', 'context_length_exceeded'),
+  contextLengthExceeded: (numbers: ContextNumbers) =>
+    bad(contextMessage(numbers), numbers.subject, 'context_length_exceeded'),
   wrongAbility: (model: string, ability: string) =>
     bad(`The model '${model}' cannot be used here: it does not offer '${ability}'.`, 'model', 'model_not_supported'),
 
@@ -84,12 +84,12 @@ export const fault = {
       code: 'invalid_api_key',
       message: `Incorrect API key provided: ${masked}. \`parlance keys list\` shows the keys of this server, \`parlance keys create\` makes a new one.`,
     }),
-  forbiddenHost: () =>
+  /** The header names an organisation or project that the key does not belong to. */
+  wrongScope: (kind: 'organization' | 'project', name: string) =>
     new Fault({
-      status: 403,
-      type: 'request_forbidden',
-      code: 'host_not_allowed',
-      message: 'This Host or Origin is not allowed. Add it to `allowed_hosts` in parlance.yaml.',
+      status: 401,
+      code: `mismatched_${kind}`,
+      message: `The key does not belong to the ${kind} '${name}'. Leave out the OpenAI-${kind === 'organization' ? 'Organization' : 'Project'} header, or send the one of the key.`,
     }),
 
   // 404, 405: the thing
@@ -154,6 +154,22 @@ export const fault = {
     }),
   storeFailed: (cause: unknown) =>
     unavailable(500, 'The server could not read or write its data. Sorry about that!', 'store_failed', cause),
+  storeFull: (cause: unknown) =>
+    unavailable(
+      507,
+      'The server has no room left to store data. Nothing of this request was stored.',
+      'insufficient_storage',
+      cause,
+    ),
+  storeBusy: (cause: unknown) =>
+    new Fault({
+      status: 503,
+      type: 'server_error',
+      code: 'store_busy',
+      message: 'The store of the server is busy. Please try again in a moment.',
+      headers: { 'retry-after': '1' },
+      cause,
+    }),
   upstreamUnreachable: (model: string, cause: unknown) =>
     unavailable(502, `The upstream of the model '${model}' could not be reached.`, 'upstream_unreachable', cause),
   upstreamInvalid: (model: string, cause: unknown) =>
@@ -165,6 +181,32 @@ export const fault = {
     ),
   upstreamTimeout: (model: string, cause?: unknown) =>
     unavailable(504, `The upstream of the model '${model}' did not answer in time.`, 'upstream_timeout', cause),
+  upstreamInterrupted: (model: string, cause?: unknown) =>
+    unavailable(
+      502,
+      `The upstream of the model '${model}' ended its reply before it was complete.`,
+      'upstream_interrupted',
+      cause,
+    ),
+  upstreamFailed: (model: string, cause: unknown) =>
+    unavailable(502, `The upstream of the model '${model}' failed to answer.`, 'upstream_failed', cause),
+  upstreamUnavailable: (model: string, headers: Record<string, string>, cause: unknown) =>
+    new Fault({
+      status: 503,
+      type: 'server_error',
+      code: 'upstream_unavailable',
+      message: `The upstream of the model '${model}' is down or overloaded. Please try again later.`,
+      headers,
+      cause,
+    }),
+  /** For the operator: the caller's own key is fine. */
+  upstreamRefusedKey: (model: string, cause: unknown) =>
+    unavailable(
+      502,
+      `The upstream of the model '${model}' refused the key configured for it.`,
+      'upstream_refused_key',
+      cause,
+    ),
   /** An error that the upstream itself put into OpenAI's form: passed on with its status and words. */
   upstreamError: (
     status: number,
@@ -173,21 +215,19 @@ export const fault = {
   ) => new Fault({ status, ...error, headers }),
 } satisfies Record<string, (...details: never[]) => Fault>
 
-/** Client programs match both wordings with regular expressions (wire.md section 4). */
-function contextMessage({
-  limit,
-  prompt,
-  completion,
-  chat,
-}: {
+/** All in tokens; `completion` is what the request reserves for the answer. */
+interface ContextNumbers {
   limit: number
   prompt: number
   completion?: number
-  chat: boolean
-}): string {
+  subject: 'messages' | 'prompt' | 'input'
+}
+
+/** Client programs match both wordings with regular expressions (wire.md section 4). */
+function contextMessage({ limit, prompt, completion, subject }: ContextNumbers): string {
   const asked =
     completion === undefined
-      ? `However, your messages resulted in ${prompt} tokens. Please reduce the length of the messages.`
-      : `However, you requested ${prompt + completion} tokens (${prompt} in the ${chat ? 'messages' : 'prompt'}, ${completion} in the completion). Please reduce the length of the ${chat ? 'messages' : 'prompt'} or completion.`
-  return `This model's maximum context length is ${limit} tokens. ${asked}`
+      ? `your ${subject} resulted in ${prompt} tokens. Please reduce the length of the ${subject}.`
+      : `you requested ${prompt + completion} tokens (${prompt} in the ${subject}, ${completion} in the completion). Please reduce the length of the ${subject} or completion.`
+  return `This model's maximum context length is ${limit} tokens. However, ${asked}`
 }

@@ -1,0 +1,95 @@
+import { parseArgs } from 'node:util'
+import { type Parlance, serve } from '../../src/main.ts'
+import { lockDataDir } from '../../src/store/lock.ts'
+import { UsageError } from '../run.ts'
+import { configHere, openHere } from '../surroundings.ts'
+
+/** Starts the server and runs until it is told to stop; SIGTERM and SIGINT let running requests end first. */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: { host: { type: 'string' }, port: { type: 'string' }, 'data-dir': { type: 'string' } },
+  })
+  const config = configHere({ host: values.host, port: values.port, data_dir: values['data-dir'] })
+  const lock = await lockDataDir(config.data_dir)
+  try {
+    const parlance = await openHere(config)
+    try {
+      await serveUntilStopped(parlance)
+    } finally {
+      await parlance.close()
+    }
+  } finally {
+    await lock.release()
+  }
+  return 0
+}
+
+async function serveUntilStopped(parlance: Parlance): Promise<void> {
+  const { config, version } = parlance
+  const firstKey = await ensureKey(parlance)
+  const stop = stopSignal()
+  const server = serve(parlance)
+  const { port } = await server.listen(config.host, config.port).catch((error: unknown) => {
+    throw new Error(listenAdvice(error, config), { cause: error })
+  })
+  const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  process.stdout.write(`Parlance ${version} listening on ${base}\n${welcome(base, config.data_dir, firstKey)}`)
+  await stop
+  process.stdout.write('Stopping: running requests may end, new ones are refused. Once more to stop at once.\n')
+  await server.drain(config.drain_timeout_ms)
+}
+
+/** The key to show, if this start made one. @throws UsageError when others could reach a server without a key */
+async function ensureKey({ config, keys }: Parlance): Promise<string | undefined> {
+  if (config.bootstrap_key !== undefined) {
+    await keys.ensure('bootstrap', config.bootstrap_key)
+    return undefined
+  }
+  if ((await keys.list()).some(key => key.revokedAt === null)) return undefined
+  if (!isLoopback(config.host))
+    throw new UsageError(
+      `${config.host} can be reached from other machines, and there is no key yet. Make one with \`parlance keys create\`, or set PARLANCE_BOOTSTRAP_KEY, and start again.`,
+    )
+  return (await keys.create('first key')).secret
+}
+
+function welcome(base: string, dataDir: string, firstKey: string | undefined): string {
+  const key = firstKey ?? '$OPENAI_API_KEY'
+  return `
+  Base URL     ${base}/v1
+  Data folder  ${dataDir}
+  API key      ${firstKey === undefined ? 'one of yours (`parlance keys list`, `parlance keys create`)' : `${firstKey}\n               shown once: only its hash is kept`}
+
+  Try it:
+  curl ${base}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model": "gpt-3.5-turbo", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'
+
+`
+}
+
+const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+
+function listenAdvice(error: unknown, { host, port }: { host: string; port: number }): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is taken by another program. Choose one with --port or PARLANCE_PORT (0 picks a free one).`
+  if (code === 'EACCES')
+    return `Port ${port} is not allowed for this user. Choose one above 1023 with --port or PARLANCE_PORT.`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `${host} is no address of this machine. Set another with --host or PARLANCE_HOST.`
+  return `The server could not listen on ${host}:${port}.`
+}
+
+/** Resolves at the first signal; at the second the process ends at once. */
+function stopSignal(): Promise<void> {
+  return new Promise(resolve => {
+    let asked = false
+    const ask = () => {
+      if (asked) process.exit(130)
+      asked = true
+      resolve()
+    }
+    process.on('SIGTERM', ask)
+    process.on('SIGINT', ask)
+  })
+}

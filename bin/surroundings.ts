@@ -1,0 +1,20 @@
+import { type Config, readConfig } from '../src/config.ts'
+import { systemClock } from '../src/lib/clock.ts'
+import { jsonLog, type Log } from '../src/lib/log.ts'
+import { open, type Parlance } from '../src/main.ts'
+import { version } from './version.ts'
+
+/** Settings of this process. @throws ConfigError */
+export const configHere = (overrides: Record<string, string | undefined> = {}): Config =>
+  readConfig({
+    env: process.env,
+    cwd: process.cwd(),
+    overrides: Object.fromEntries(
+      Object.entries(overrides).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
+  })
+
+/** Log lines go to standard error, so that standard output holds only what was asked for. */
+export const stderrLog: Log = jsonLog(line => process.stderr.write(line), systemClock.now)
+
+export const openHere = (config: Config, log: Log = stderrLog): Promise<Parlance> => open(config, { log, version })

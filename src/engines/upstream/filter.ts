@@ -1,0 +1,139 @@
+import { isUtf8 } from 'node:buffer'
+import type { Fault } from '../../lib/faults.ts'
+import { BlockCutter, doneEvent, encodeEvent, readBlock } from '../../lib/sse.ts'
+import { type About, errorInReply } from './refusals.ts'
+import { replyText, type Tally } from './tally.ts'
+import { isObject, parsed } from './values.ts'
+
+/** The bytes of an upstream are not what they should be. The message goes to the log alone and quotes nothing. */
+export class Garbled extends Error {
+  override readonly name = 'Garbled'
+}
+
+/** Bytes of one event. The largest honest ones hold log probabilities or pictures' worth of arguments; far below this. */
+export const eventBytesMax = 1_048_576
+
+/**
+ * Reads an upstream's stream of completion events and passes on what a client may see, as bytes.
+ *
+ * An event in the usual form (`data: {…}` on one line) is passed on unchanged and unparsed; it is parsed only when it is the first,
+ * or when it holds `"usage"` (not null) or `"error"`. Everything else is put into the usual form: other line ends, data over several
+ * lines, fields other than data, comments (which become `: ping`). An event that holds nothing but a usage nobody asked for is taken
+ * out.
+ */
+export class EventFilter {
+  /** Events with data so far. */
+  events = 0
+  /** `[DONE]` was seen (and passed on). What follows it does not count. */
+  done = false
+  /** The upstream sent an error: the stream ends with it. */
+  fault: Fault | undefined
+  readonly #about: About
+  readonly #tally: Tally
+  readonly #hidesUsage: boolean
+  readonly #choices: number
+  readonly #cutter = new BlockCutter(eventBytesMax)
+  #finished = 0
+
+  /** `choices`: how many replies were asked for. */
+  constructor(about: About, tally: Tally, options: { hidesUsage: boolean; choices: number }) {
+    this.#about = about
+    this.#tally = tally
+    this.#hidesUsage = options.hidesUsage
+    this.#choices = options.choices
+  }
+
+  /** Every choice has had its `finish_reason`: the reply is whole, even if `[DONE]` never comes. */
+  get complete(): boolean {
+    return this.#finished >= this.#choices
+  }
+
+  /** The bytes to pass on now; often none. Throws Garbled and BlockTooLong. */
+  push(chunk: Buffer): Buffer {
+    return this.#pass(this.#cutter.push(chunk))
+  }
+
+  /** At a clean end: a last event without its blank line counts, if it is whole. */
+  end(): Buffer {
+    const rest = this.#cutter.end().toString('latin1').trim()
+    return /^data: ?(?:\{[^]*\}|\[DONE\])$/.test(rest) ? this.#pass(Buffer.from(`${rest}\n\n`, 'latin1')) : nothing
+  }
+
+  #pass(whole: Buffer): Buffer {
+    if (whole.length === 0) return nothing
+    if (!isUtf8(whole) || whole.includes(0)) throw new Garbled('The stream holds bytes that are not text.')
+    const passed: Buffer[] = []
+    let runStart = 0
+    let start = 0
+    let content = 0
+    while (start < whole.length && !this.done && this.fault === undefined) {
+      const end = whole.indexOf(blankLine, start) + 2
+      const block = whole.latin1Slice(start, end)
+      const replacement = usual(block) ? this.#look(block, whole, start, end) : this.#rewritten(whole.toString('utf8', start, end))
+      if (replacement === undefined) {
+        if (this.#tally.countTokens === undefined && hasContent.test(block)) content++
+      } else {
+        if (runStart < start) passed.push(whole.subarray(runStart, start))
+        if (replacement !== '') passed.push(Buffer.from(replacement))
+        runStart = end
+      }
+      start = end
+    }
+    if (content > 0) this.#tally.add(content)
+    if (runStart < start) passed.push(whole.subarray(runStart, start))
+    return passed.length === 1 && passed[0] !== undefined ? passed[0] : Buffer.concat(passed)
+  }
+
+  /** Judges an event in the usual form. Undefined: it is passed on as it is. `block` is in Latin-1, good enough for ASCII words. */
+  #look(block: string, whole: Buffer, start: number, end: number): string | undefined {
+    this.events++
+    if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
+    const parses =
+      this.events === 1 || this.#tally.countTokens !== undefined || block.includes('"error"') || reportsUsage.test(block)
+    return parses && !this.#examined(whole.toString('utf8', start + 6, end - 2)) ? '' : undefined
+  }
+
+  /** An event in another form, put into the usual one; empty when nothing is left of it. */
+  #rewritten(block: string): string {
+    const event = readBlock(block)
+    if (event === undefined) return block.trimStart().startsWith(':') ? ': ping\n\n' : ''
+    if (event.data.trim() === '[DONE]') {
+      this.done = true
+      return doneEvent
+    }
+    this.events++
+    const data = event.data.replaceAll('\n', ' ')
+    this.#finished += data.match(finishReason)?.length ?? 0
+    if (!this.#examined(data)) return ''
+    if (this.#tally.countTokens === undefined && hasContent.test(data)) this.#tally.add(1)
+    return encodeEvent(data)
+  }
+
+  /** Parses an event, tells the tally, finds errors. False: the client does not see it. Throws Garbled. */
+  #examined(data: string): boolean {
+    const event = parsed(data)
+    if (!isObject(event)) throw new Garbled('An event of the stream is no JSON object.')
+    this.fault = errorInReply(this.#about, event)
+    if (this.fault !== undefined) return false
+    if (!Array.isArray(event.choices)) throw new Garbled('An event of the stream has no choices.')
+    if (this.#tally.countTokens !== undefined) {
+      const text = replyText(event)
+      if (text !== '') this.#tally.add(this.#tally.countTokens(text))
+    }
+    if (!isObject(event.usage)) return true
+    this.#tally.report(event.usage)
+    return !(this.#hidesUsage && event.choices.length === 0)
+  }
+}
+
+const blankLine = Buffer.from('\n\n')
+const nothing = Buffer.alloc(0)
+
+/** `data: {…}` on one line, and nothing else. */
+const usual = (block: string): boolean =>
+  block.startsWith('data: {') && block.endsWith('}\n\n') && block.indexOf('\n') === block.length - 2
+
+/** Inside a JSON string the quotes would be escaped, so these match fields only (or a string that is such a word and nothing more). */
+const reportsUsage = /"usage"\s*:\s*\{/
+const finishReason = /"finish_reason"\s*:\s*"[^"]/g
+const hasContent = /"(?:content|text|arguments|reasoning_content|reasoning|refusal)"\s*:\s*"[^"]/

@@ -1,0 +1,215 @@
+import type { AddressInfo, Socket } from 'node:net'
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { fault } from '../lib/faults.ts'
+import { parseJson } from '../lib/json.ts'
+import { execute, type Services } from '../platform/execute.ts'
+import type { Caller, Keys } from '../platform/keys.ts'
+import type { Operation, Reply } from '../platform/operation.ts'
+import { authenticate } from './auth.ts'
+import { fromFramework, rendered } from './errors.ts'
+import { preflightHeaders, responseHeaders } from './headers.ts'
+import { openapi } from './openapi.ts'
+import { sinkOf, streamHeaders, writeEvents } from './stream.ts'
+import { unknownRoute } from './unknown.ts'
+
+export interface ServerOptions {
+  operations: readonly Operation[]
+  services: Services
+  keys: Keys
+  version: string
+  maxBodyBytes: number
+  logRequests: boolean
+}
+
+export interface Server {
+  /** @returns the address that was bound, also when the port was 0 */
+  listen(host: string, port: number): Promise<AddressInfo>
+  /** Takes no new requests, lets running ones end for so long, then aborts them. Resolves when all sockets are closed. */
+  drain(timeoutMs: number): Promise<void>
+}
+
+/** Depth of JSON bodies: deeper ones are refused before they are parsed. */
+const maxDepth = 64
+
+/** What a request carries with it from its first hook on. */
+interface Visit {
+  id: string
+  startedMs: number
+  caller: Caller | undefined
+}
+
+/** The only user of Fastify: routes from the operations, one handler for all of them. */
+export function makeServer({ operations, services, keys, version, maxBodyBytes, logRequests }: ServerOptions): Server {
+  const { ids, clock, log } = services
+  const visits = new WeakMap<FastifyRequest, Visit>()
+  const running = new Set<AbortController>()
+  let draining = false
+
+  const app = Fastify({
+    bodyLimit: maxBodyBytes,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: 75_000, // above the pools of clients and balancers (wire.md section 3)
+    connectionTimeout: 0,
+    requestTimeout: 300_000, // of receiving a request; replies may take as long as they like
+    routerOptions: { maxParamLength: 1000 },
+    genReqId: () => '',
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply),
+  })
+  app.server.headersTimeout = 80_000
+
+  // Bodies arrive as bytes: `parseJson` is stricter than the framework's parser, and bounded.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  const visit = (request: FastifyRequest): Visit => {
+    let found = visits.get(request)
+    if (found === undefined) {
+      found = { id: ids.make('request'), startedMs: clock.monotonic(), caller: undefined }
+      visits.set(request, found)
+    }
+    return found
+  }
+  const headersOf = (request: FastifyRequest) => {
+    const { id, startedMs, caller } = visit(request)
+    return responseHeaders(id, clock.monotonic() - startedMs, caller)
+  }
+  const send = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    extra: Readonly<Record<string, string>>,
+    body: string | Buffer,
+  ) => {
+    if (!reply.sent) reply.hijack()
+    const raw = reply.raw
+    if (raw.headersSent || raw.destroyed) return
+    const headers: Record<string, string | number> = { ...headersOf(request), ...extra }
+    if (status !== 204) headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    if (draining || !request.raw.complete) headers.connection = 'close'
+    raw.writeHead(status, headers)
+    raw.end(request.method === 'HEAD' ? undefined : body)
+  }
+  const sendJson = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    body: string | Buffer,
+    extra: Readonly<Record<string, string>> = {},
+  ) => send(request, reply, status, { 'content-type': 'application/json', ...extra }, body)
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { status, headers, body } = rendered(fromFramework(error, { maxBodyBytes }), visit(request).id, log)
+    sendJson(request, reply, status, body, headers)
+  }
+
+  const answer = async (operation: Operation, request: FastifyRequest, reply: FastifyReply) => {
+    const { id, caller } = visit(request)
+    const leaving = new AbortController()
+    running.add(leaving)
+    reply.raw.once('close', () => leaving.abort())
+    try {
+      const body = operation.body === undefined ? undefined : readBody(request)
+      const params = request.params as Record<string, string>
+      const outcome = await execute(
+        operation,
+        { body, params, caller: caller!, signal: leaving.signal, wants: 'bytes' },
+        services,
+      )
+      await write(outcome, request, reply, leaving.signal)
+    } catch (error) {
+      if (reply.raw.headersSent) throw error
+      sendError(error, request, reply)
+    } finally {
+      running.delete(leaving)
+      if (reply.raw.headersSent && !reply.raw.writableEnded) reply.raw.end()
+      if (logRequests)
+        log.info('request', {
+          requestId: id,
+          operation: operation.id,
+          status: reply.raw.statusCode,
+          ms: Math.round(clock.monotonic() - visit(request).startedMs),
+        })
+    }
+  }
+  const write = async (outcome: Reply, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal) => {
+    if (outcome.kind === 'json') return sendJson(request, reply, 200, JSON.stringify(outcome.value))
+    if (outcome.kind === 'bytes') return sendJson(request, reply, 200, outcome.bytes)
+    reply.hijack()
+    reply.raw.writeHead(200, { ...headersOf(request), ...streamHeaders })
+    if (outcome.kind === 'relay') return outcome.pipe(sinkOf(reply.raw))
+    return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, visit(request).id, log).body)
+  }
+
+  app.addHook('onRequest', async request => {
+    visit(request)
+    if (draining) throw fault.draining()
+  })
+  for (const operation of operations)
+    app.route({
+      method: operation.method,
+      url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      onRequest: async request => {
+        visit(request).caller = await authenticate(request.headers, keys)
+        if (operation.body !== undefined) checkTransport(request)
+      },
+      handler: (request, reply) => answer(operation, request, reply),
+    })
+  const document = JSON.stringify(openapi(operations, version))
+  const open = (path: string, body: string) => app.get(path, (request, reply) => sendJson(request, reply, 200, body))
+  open('/openapi.json', document)
+  open('/health', JSON.stringify({ status: 'ok', version }))
+  app.options('*', (request, reply) => send(request, reply, 204, preflightHeaders(request.headers), ''))
+  app.setNotFoundHandler((request, reply) =>
+    sendError(unknownRoute(request.method, request.url, operations), request, reply),
+  )
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
+
+  return {
+    async listen(host, port) {
+      await app.listen({ host, port, backlog: 4096 })
+      return app.server.address() as AddressInfo
+    },
+    async drain(timeoutMs) {
+      draining = true
+      const timer = setTimeout(() => {
+        for (const leaving of running) leaving.abort()
+        app.server.closeAllConnections()
+      }, timeoutMs)
+      await app.close()
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Before a body is read: its type and encoding. A body without a type is taken for JSON, as the SDKs' empty ones are. */
+function checkTransport(request: FastifyRequest): void {
+  const type = request.headers['content-type']
+  if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
+    throw fault.unsupportedMediaType(type.slice(0, 80))
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity')
+    throw fault.unsupportedMediaType(`${encoding.slice(0, 40)}-encoded body`)
+}
+
+function readBody(request: FastifyRequest): unknown {
+  const bytes = request.body
+  const value = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(bytes, { maxDepth }) : {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fault.bodyNotObject()
+  return value
+}
+
+/** Bytes that are no HTTP: there is no request to answer, only a socket. */
+function refuseSocket(error: Error, socket: Socket): void {
+  if (!socket.writable || ('code' in error && error.code === 'ECONNRESET')) {
+    socket.destroy()
+    return
+  }
+  const tooLarge = 'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
+  const shown = fault.badRequest(tooLarge ? 'The request headers are too large.' : 'The request is not valid HTTP.')
+  const body = JSON.stringify(shown.body())
+  const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import { embeddedEngine } from './engines/embedded.ts'
+import { llamaEngine } from './engines/llama/index.ts'
+import { upstreamEngine } from './engines/upstream/index.ts'
+import { makeServer, type Server } from './http/server.ts'
+import { type Clock, seconds, systemClock } from './lib/clock.ts'
+import { type Ids, makeIds } from './lib/ids.ts'
+import type { Log } from './lib/log.ts'
+import { packageRoot } from './lib/modules.ts'
+import { type Random, systemRandom } from './lib/random.ts'
+import { operations } from './operations/index.ts'
+import { builtIn, type EngineMakers, type LocalEntry, makeCatalogue } from './platform/catalogue.ts'
+import type { Services } from './platform/execute.ts'
+import { type Keys, makeKeys } from './platform/keys.ts'
+import { priceOf } from './platform/prices.ts'
+import { makeUsage } from './platform/usage.ts'
+import { openStore, type Store } from './store/store.ts'
+
+/** The product without a door: what the server, the terminal chat and the doctor share. */
+export interface Parlance {
+  config: Config
+  version: string
+  store: Store
+  keys: Keys
+  services: Services
+  /** Flushes what is queued and ends every engine. */
+  close(): Promise<void>
+}
+
+/** What tests replace. */
+export interface Surroundings {
+  clock?: Clock
+  random?: Random
+  log: Log
+  version: string
+}
+
+/** The composition root: config → store → engines → platform. */
+export async function open(
+  config: Config,
+  { clock = systemClock, random = systemRandom, log, version }: Surroundings,
+): Promise<Parlance> {
+  const ids: Ids = makeIds(random)
+  const store = await openStore({ dir: config.data_dir, clock, log })
+  const keys = makeKeys({ store, clock, ids })
+  const models = makeCatalogue({
+    ...modelsOf(config),
+    aliases: config.aliases,
+    makers: makers(config, version, log, clock),
+    created: seconds(clock),
+  })
+  const usage = makeUsage({ store, clock, ids, log })
+  return {
+    config,
+    version,
+    store,
+    keys,
+    services: { models, usage, clock, ids, random, log },
+    async close() {
+      await models.close()
+      await store.close()
+    },
+  }
+}
+
+/** … → operations → http. */
+export function serve({ config, version, keys, services }: Parlance): Server {
+  return makeServer({
+    operations,
+    services,
+    keys,
+    version,
+    maxBodyBytes: config.max_body_bytes,
+    logRequests: config.log_requests,
+  })
+}
+
+const modelFile = (name: string) => join(packageRoot(import.meta.url), 'models', name)
+
+function modelsOf(config: Config) {
+  const local: LocalEntry[] = [{ name: builtIn.chat, file: modelFile(`${builtIn.chat}.gguf`) }]
+  const embedded = [{ name: builtIn.embedding, file: modelFile(`${builtIn.embedding}.bin`) }]
+  const upstream = []
+  for (const [name, model] of Object.entries(config.models)) {
+    const price = priceOf(model.price)
+    if ('file' in model) local.push({ ...model, name, price })
+    else upstream.push({ name, upstream: model.upstream, target: model.name ?? name, price })
+  }
+  return { local, embedded, upstream }
+}
+
+function makers(config: Config, version: string, log: Log, clock: Clock): EngineMakers {
+  return {
+    local: model => llamaEngine({ ...model, log, clock }),
+    embedded: embeddedEngine,
+    upstream({ name, upstream, target }) {
+      const server = config.upstreams[upstream]!
+      return upstreamEngine({ name, target, baseUrl: server.base_url, apiKey: server.api_key, version, log, clock })
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import { collectCompletion } from '../../engines/collect.ts'
+import { operation } from '../../platform/operation.ts'
+import { Completion, CompletionChunk, CompletionRequest } from '../../wire/completions.ts'
+import { generate } from '../generation.ts'
+
+export const createCompletion = operation<CompletionRequest>({
+  id: 'completions.create',
+  method: 'POST',
+  path: '/v1/completions',
+  summary: 'Continues a text, whole or as a stream of chunks.',
+  body: CompletionRequest,
+  reply: Completion,
+  event: CompletionChunk,
+  scope: 'model.request',
+  bills: 'tokens',
+  run: ({ body }, context) =>
+    generate(context, {
+      body,
+      operation: 'completions',
+      path: '/completions',
+      id: 'cmpl',
+      ability: 'complete',
+      chunks: (engine, call) => engine.complete!(body, call),
+      collect: collectCompletion,
+    }),
+})

@@ -1,0 +1,52 @@
+import type { Call, Engine, RelayPath } from '../engines/engine.ts'
+import { seconds } from '../lib/clock.ts'
+import type { IdKind } from '../lib/ids.ts'
+import type { ModelContext, Reply } from '../platform/operation.ts'
+import { type GenerationOperation, refuseUnsupported } from '../wire/parameters.ts'
+
+/** What an engine gets with a request of this context. */
+export function callOf(context: ModelContext, id: IdKind): Call {
+  const { ids, clock, signal, meter, log, random } = context
+  return { id: ids.make(id), created: seconds(clock), signal, meter, log, seed: random.uint32() }
+}
+
+/** The way both generating operations go: relay where the engine has OpenAI's bytes already, chunks otherwise. */
+export async function generate<Chunk extends object>(
+  context: ModelContext,
+  way: {
+    body: { model: string; stream?: boolean | null; stream_options?: { include_usage?: boolean | null } | null }
+    operation: GenerationOperation
+    path: RelayPath
+    id: IdKind
+    ability: 'chat' | 'complete'
+    chunks(engine: Engine, call: Call): AsyncIterable<Chunk>
+    collect(chunks: AsyncIterable<Chunk>): Promise<object>
+  },
+): Promise<Reply> {
+  const { body } = way
+  const engine = context.models.engineFor(context.target, way.ability)
+  if (engine.accepts === 'known') refuseUnsupported(way.operation, body, context.target.name)
+  const call = callOf(context, way.id)
+  if (engine.relay !== undefined && context.wants === 'bytes') {
+    const relayed = await engine.relay(way.path, body, call)
+    return relayed.kind === 'json' ? { kind: 'bytes', bytes: relayed.bytes } : { kind: 'relay', pipe: relayed.pipe }
+  }
+  const chunks = way.chunks(engine, call)
+  if (body.stream !== true) return { kind: 'json', value: await way.collect(chunks) }
+  return { kind: 'events', events: usageAsAsked(chunks, body.stream_options?.include_usage === true) }
+}
+
+/**
+ * The usage chunk goes out only when asked for: user code that indexes `choices[0]` is not safe against it. When it is asked for,
+ * all chunks before it carry `usage: null` (wire.md section 5.2).
+ */
+async function* usageAsAsked<Chunk extends object>(
+  chunks: AsyncIterable<Chunk>,
+  asked: boolean,
+): AsyncGenerator<object> {
+  for await (const chunk of chunks) {
+    const isUsage = 'usage' in chunk && chunk.usage !== null && chunk.usage !== undefined
+    if (asked) yield isUsage ? chunk : { ...chunk, usage: null }
+    else if (!isUsage) yield chunk
+  }
+}

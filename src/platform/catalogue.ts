@@ -1,0 +1,114 @@
+import type { Ability, Engine } from '../engines/engine.ts'
+import { type Models, makeModels, type Target } from './models.ts'
+import { free, type Price } from './prices.ts'
+
+/** What starts the engines; main hands it over, so that this room knows no engine. */
+export interface EngineMakers {
+  local(model: LocalEntry): Engine
+  embedded(model: EmbeddedEntry): Engine
+  upstream(model: UpstreamEntry): Engine
+}
+
+export interface LocalEntry {
+  name: string
+  file: string
+  context?: number | undefined
+  slots?: number | undefined
+  threads?: number | undefined
+  price?: Price
+}
+
+export interface EmbeddedEntry {
+  name: string
+  file: string
+}
+
+export interface UpstreamEntry {
+  name: string
+  upstream: string
+  /** The model's name at the upstream. */
+  target: string
+  price?: Price
+}
+
+/** Names of the models that ship inside. */
+export const builtIn = { chat: 'parlance-tiny-1', embedding: 'parlance-embed-1' } as const
+
+/** When the built-in models were made, as `created` of models that have no date of their own. */
+const builtInCreated = 1_795_132_800
+
+/** Names that programs written for OpenAI ask for. They lead to the built-in models until the operator maps them. */
+export const classicNames: Readonly<Record<string, string>> = Object.fromEntries([
+  ...[
+    [
+      'gpt-3.5-turbo',
+      'gpt-3.5-turbo-0125',
+      'gpt-3.5-turbo-1106',
+      'gpt-3.5-turbo-0613',
+      'gpt-3.5-turbo-16k',
+      'gpt-35-turbo',
+    ],
+    [
+      'gpt-3.5-turbo-instruct',
+      'text-davinci-003',
+      'text-davinci-002',
+      'text-curie-001',
+      'text-babbage-001',
+      'text-ada-001',
+    ],
+    [
+      'davinci-002',
+      'babbage-002',
+      'gpt-4',
+      'gpt-4-0613',
+      'gpt-4-turbo',
+      'gpt-4o',
+      'gpt-4o-mini',
+      'gpt-4.1',
+      'gpt-4.1-mini',
+    ],
+  ]
+    .flat()
+    .map(name => [name, builtIn.chat]),
+  ...['text-embedding-ada-002', 'text-embedding-3-small', 'text-embedding-3-large'].map(name => [
+    name,
+    builtIn.embedding,
+  ]),
+])
+
+export interface CatalogueOptions {
+  local: LocalEntry[]
+  embedded: EmbeddedEntry[]
+  upstream: UpstreamEntry[]
+  /** The operator's own; they win over the classic names. */
+  aliases: Readonly<Record<string, string>>
+  makers: EngineMakers
+  /** Unix seconds: `created` of models from the settings. */
+  created: number
+}
+
+/** All models of this server. @throws Error for an alias that leads nowhere */
+export function makeCatalogue({ local, embedded, upstream, aliases, makers, created }: CatalogueOptions): Models {
+  const target = (name: string, ownedBy: string, abilities: Ability[], price: Price, open: () => Engine): Target => ({
+    name,
+    ownedBy,
+    created: name === builtIn.chat || name === builtIn.embedding ? builtInCreated : created,
+    price,
+    abilities: new Set(abilities),
+    open,
+  })
+  return makeModels(
+    [
+      ...local.map(model =>
+        target(model.name, 'parlance', ['chat', 'complete'], model.price ?? free, () => makers.local(model)),
+      ),
+      ...embedded.map(model => target(model.name, 'parlance', ['embed'], free, () => makers.embedded(model))),
+      ...upstream.map(model =>
+        target(model.name, model.upstream, ['chat', 'complete', 'embed'], model.price ?? free, () =>
+          makers.upstream(model),
+        ),
+      ),
+    ],
+    { ...classicNames, ...aliases },
+  )
+}

@@ -1,0 +1,74 @@
+import type { Meter } from '../engines/engine.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Ids } from '../lib/ids.ts'
+import { describe, type Log } from '../lib/log.ts'
+import type { Store } from '../store/store.ts'
+import type { Caller } from './keys.ts'
+import type { Target } from './models.ts'
+import { cost } from './prices.ts'
+
+/** A meter that can be read. */
+export interface Reading extends Meter {
+  readonly total: Readonly<{ input: number; cached: number; output: number }>
+}
+
+export function makeMeter(): Reading {
+  const total = { input: 0, cached: 0, output: 0 }
+  return {
+    total,
+    input(tokens, cachedTokens = 0) {
+      total.input = tokens
+      total.cached = Math.min(cachedTokens, tokens)
+    },
+    output(tokens) {
+      total.output = tokens
+    },
+  }
+}
+
+/** What a request came to. */
+export interface Settlement {
+  caller: Caller
+  operation: string
+  target: Target
+  requestedModel: string
+  endUser: string | null
+  reading: Reading
+  status: 'ok' | 'cancelled' | 'failed'
+  durationMs: number
+}
+
+/** Writes one row of usage per request, behind the request: nothing waits for the database while tokens flow. */
+export function makeUsage({ store, clock, ids, log }: { store: Store; clock: Clock; ids: Ids; log: Log }) {
+  return {
+    record({ caller, operation, target, requestedModel, endUser, reading, status, durationMs }: Settlement): void {
+      const { input, cached, output } = reading.total
+      store
+        .writeSoon(
+          store.read.insertInto('usage').values({
+            id: ids.make('usage'),
+            organization_id: caller.organizationId,
+            project_id: caller.projectId,
+            key_id: caller.keyId,
+            operation,
+            model: target.name,
+            requested_model: requestedModel,
+            end_user: endUser,
+            input_tokens: input,
+            cached_tokens: cached,
+            output_tokens: output,
+            requests: 1,
+            cost_nano: cost(target.price, reading.total),
+            status,
+            duration_ms: Math.round(durationMs),
+            created_at: clock.now(),
+          }),
+        )
+        .catch((error: unknown) =>
+          log.error('usage.lost', { operation, model: target.name, input, output, cause: describe(error) }),
+        )
+    },
+  }
+}
+
+export type Usage = ReturnType<typeof makeUsage>

@@ -1,0 +1,8 @@
+import type { Migration } from '../migrate.ts'
+import { up as accounts } from './0001-accounts.ts'
+
+/**
+ * Every change of the schema, in order. Append-only: a migration that was published is never edited. Modules rather than .sql files,
+ * because the published package holds emitted JavaScript alone.
+ */
+export const migrations: readonly Migration[] = [{ number: 1, name: 'accounts', up: accounts }]

@@ -1,0 +1,65 @@
+import { type Failure, failureOf } from './failure.ts'
+import type { Connection, Ran } from './sqlite-connection.ts'
+import type { CallMessage, Outcome, Text } from './writer-messages.ts'
+
+export interface Group {
+  readonly texts: readonly Text[]
+  readonly calls: readonly CallMessage[]
+  readonly probe: boolean
+}
+
+/**
+ * Runs a group of calls as one transaction. A call that fails is undone alone; when the transaction itself fails (no lock, disk full,
+ * COMMIT refused), every call of the group has failed and nothing of it was stored.
+ */
+export function commitGroup(connection: Connection, group: Group): { outcomes: Outcome[]; failure?: Failure } {
+  try {
+    connection.exec('begin immediate')
+    const outcomes = group.calls.map(call => runCall(connection, group.texts, call))
+    // Writes one page with the value it has: an empty transaction would not touch the disk.
+    if (group.probe) connection.exec(`pragma user_version = ${connection.value('pragma user_version')}`)
+    connection.exec('commit')
+    return { outcomes }
+  } catch (error) {
+    const failure = failureOf(error)
+    undo(connection)
+    return { outcomes: group.calls.map(() => ({ ok: false, failure })), failure }
+  }
+}
+
+/** Throws only when the transaction is gone, so that the group fails as a whole. */
+function runCall(connection: Connection, texts: readonly Text[], call: CallMessage): Outcome {
+  connection.exec('savepoint call')
+  try {
+    const ran = call.map(statement => runStatement(connection, texts, statement))
+    connection.exec('release call')
+    return { ok: true, ran }
+  } catch (error) {
+    // Some errors (disk full, I/O) make SQLite roll back the whole transaction by itself.
+    if (!connection.inTransaction) throw error
+    connection.exec('rollback to call')
+    connection.exec('release call')
+    return { ok: false, failure: error instanceof Stale ? { kind: 'stale', message: error.message } : failureOf(error) }
+  }
+}
+
+function runStatement(connection: Connection, texts: readonly Text[], statement: CallMessage[number]): Ran {
+  const text = texts[statement.text]
+  if (text === undefined) throw new Error(`There is no SQL text ${statement.text} in this group.`)
+  const ran = connection.run({ ...text, parameters: statement.parameters })
+  if (statement.expectChanges !== undefined && ran.changes !== statement.expectChanges)
+    throw new Stale(`${ran.changes} rows were changed where ${statement.expectChanges} were expected`)
+  return ran
+}
+
+class Stale extends Error {}
+
+/** After a failed COMMIT the transaction may still be open. When even ROLLBACK fails, the next BEGIN reports it. */
+function undo(connection: Connection): void {
+  if (!connection.inTransaction) return
+  try {
+    connection.exec('rollback')
+  } catch (error) {
+    throw new Error('A transaction could be neither committed nor rolled back.', { cause: error })
+  }
+}

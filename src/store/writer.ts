@@ -1,0 +1,59 @@
+/**
+ * The writer thread: the only place of the process that changes the database. It gets groups of calls, runs each group as one
+ * transaction and answers after COMMIT has returned, which with `synchronous = full` is after fsync. Started by `group-commit.ts`.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { saveCopy } from './backup.ts'
+import { type Failure, failureOf } from './failure.ts'
+import { type Connection, connect } from './sqlite-connection.ts'
+import { commitGroup } from './transaction.ts'
+import type { FromWriter, ToWriter, WriterOptions } from './writer-messages.ts'
+
+if (parentPort === null) throw new Error('This module is the entry of a thread.')
+const port = parentPort
+const options: WriterOptions = workerData
+const say = (message: FromWriter): void => port.postMessage(message)
+
+const connection = open()
+if (connection !== undefined) port.on('message', (message: ToWriter) => say(answer(connection, message)))
+
+function open(): Connection | undefined {
+  try {
+    const opened = connect(options.path, { ...options, readOnly: false })
+    say({ kind: 'open' })
+    return opened
+  } catch (error) {
+    say({ kind: 'open', failure: failureOf(error) })
+    return undefined
+  }
+}
+
+function answer(db: Connection, message: ToWriter): FromWriter {
+  switch (message.kind) {
+    case 'group':
+      return { kind: 'group', ...commitGroup(db, message) }
+    case 'backup':
+      return { kind: 'backup', ...attempt(() => saveCopy(db, message.path)) }
+    case 'close':
+      port.close()
+      return { kind: 'closed', ...attempt(() => close(db)) }
+  }
+}
+
+/** Moves the log into the database, so that the file alone is everything. Another process may hinder it; SQLite does it later then. */
+function close(db: Connection): void {
+  try {
+    db.exec('pragma wal_checkpoint(truncate)')
+  } finally {
+    db.close()
+  }
+}
+
+function attempt(work: () => void): { failure?: Failure } {
+  try {
+    work()
+    return {}
+  } catch (error) {
+    return { failure: failureOf(error) }
+  }
+}

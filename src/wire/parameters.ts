@@ -1,0 +1,219 @@
+/**
+ * What the engines of this product (not upstreams) do with each parameter today, as data: one row per parameter. A parameter is
+ * either implemented, or it is refused by name unless its value would change nothing. None is ever ignored in silence. When an
+ * engine learns a parameter, its row becomes `implemented`.
+ *
+ * The tables are typed by the request schemas: a parameter that gets a schema and no row does not compile.
+ */
+import { fault } from '../lib/faults.ts'
+import type { ChatRequest } from './chat.ts'
+import type { CompletionRequest } from './completions.ts'
+import type { EmbeddingRequest } from './embeddings.ts'
+import { isRecord } from './walk.ts'
+
+export type GenerationOperation = 'chat' | 'completions' | 'embeddings'
+
+/**
+ * Throws for the first parameter of a checked `body` that a local engine would have to ignore: `unsupported_parameter` or
+ * `unsupported_value` for a known one, `unknown_parameter` for an unknown one. Looks into `stream_options` and messages too.
+ */
+export function refuseUnsupported(operation: GenerationOperation, body: object, modelName: string): void {
+  const fields = Object.entries(body)
+  refuseFields(tables[operation], fields, '', Object.fromEntries(fields), modelName)
+  for (const [name, value] of fields) {
+    if (name === 'stream_options' && isRecord(value)) refuseStreamOptions(value, body, modelName)
+    if (name === 'messages' && Array.isArray(value)) refuseMessages(value, modelName)
+  }
+  if (operation === 'chat') refuseTwoLimits(body)
+}
+
+/** Says whether a value changes nothing. */
+type Rule = (value: unknown, body: Readonly<Record<string, unknown>>) => boolean
+type Table<Name extends string> = Readonly<Record<Name, Rule>>
+
+const implemented: Rule = () => true
+const anyOf =
+  (...rules: Rule[]): Rule =>
+  (value, body) =>
+    rules.some(rule => rule(value, body))
+/** Absent, null, or one of these. */
+const only =
+  (...neutral: unknown[]): Rule =>
+  value =>
+    value === null || value === undefined || neutral.includes(value)
+const emptyList: Rule = value => Array.isArray(value) && value.length === 0
+const emptyMap: Rule = value => isRecord(value) && Object.keys(value).length === 0
+/** Neutral as long as another list is absent or empty. */
+const without =
+  (list: string, rule: Rule): Rule =>
+  (value, body) =>
+    rule(value, body) && anyOf(only(), emptyList)(body[list], body)
+
+const chat: Table<keyof ChatRequest> = {
+  model: implemented,
+  messages: implemented,
+  stream: implemented,
+  stream_options: implemented,
+  max_completion_tokens: implemented,
+  max_tokens: implemented,
+  temperature: implemented,
+  top_p: implemented,
+  n: implemented,
+  stop: implemented,
+  seed: implemented,
+  user: implemented,
+  presence_penalty: only(0),
+  frequency_penalty: only(0),
+  logit_bias: anyOf(only(), emptyMap),
+  logprobs: only(false),
+  top_logprobs: only(0),
+  response_format: anyOf(only(), value => isRecord(value) && value.type === 'text'),
+  tools: anyOf(only(), emptyList),
+  tool_choice: without('tools', only('none', 'auto')),
+  parallel_tool_calls: without('tools', only(true, false)),
+  functions: anyOf(only(), emptyList),
+  function_call: without('functions', only('none', 'auto')),
+  modalities: anyOf(only(), value => Array.isArray(value) && value.length === 1 && value[0] === 'text'),
+  audio: only(),
+  prediction: only(),
+  reasoning_effort: only(),
+  verbosity: only('medium'),
+  web_search_options: only(),
+  moderation: only(),
+  metadata: anyOf(only(), emptyMap),
+  store: only(false),
+  service_tier: only('auto', 'default'),
+  prompt_cache_key: only(),
+  prompt_cache_retention: only(),
+  prompt_cache_options: anyOf(only(), emptyMap),
+  safety_identifier: only(),
+}
+
+const completions: Table<keyof CompletionRequest> = {
+  model: implemented,
+  prompt: implemented,
+  stream: implemented,
+  stream_options: implemented,
+  max_tokens: implemented,
+  temperature: implemented,
+  top_p: implemented,
+  n: implemented,
+  stop: implemented,
+  seed: implemented,
+  user: implemented,
+  suffix: only(),
+  best_of: anyOf(only(), (value, body) => value === (body.n ?? 1)),
+  logprobs: only(),
+  echo: only(false),
+  presence_penalty: only(0),
+  frequency_penalty: only(0),
+  logit_bias: anyOf(only(), emptyMap),
+}
+
+const embeddings: Table<keyof EmbeddingRequest> = {
+  model: implemented,
+  input: implemented,
+  encoding_format: implemented,
+  dimensions: implemented,
+  user: implemented,
+}
+
+const tables: Record<GenerationOperation, Table<string>> = { chat, completions, embeddings }
+
+const streamOptions: Table<string> = { include_usage: implemented, include_obfuscation: only(false) }
+
+/**
+ * Fields of a message. Clients push a reply back as they got it, so what a reply carries besides its text is neutral when empty.
+ * `name` is refused because no chat template of today renders it.
+ */
+const messageFields: Table<string> = {
+  role: implemented,
+  content: implemented,
+  name: only(),
+  refusal: only(),
+  reasoning_content: only(''),
+  tool_calls: anyOf(only(), emptyList),
+  function_call: only(),
+  tool_call_id: only(),
+  annotations: anyOf(only(), emptyList),
+  audio: only(),
+}
+const roles: readonly unknown[] = ['system', 'developer', 'user', 'assistant']
+
+const partFields: Table<string> = { type: implemented, text: implemented, prompt_cache_breakpoint: only() }
+
+function refuseFields(
+  table: Table<string>,
+  fields: readonly (readonly [string, unknown])[],
+  prefix: string,
+  body: Readonly<Record<string, unknown>>,
+  modelName: string,
+): void {
+  for (const [name, value] of fields) {
+    const rule = Object.hasOwn(table, name) ? table[name] : undefined
+    if (rule === undefined) throw fault.unknownParameter(prefix + shown(name))
+    if (!rule(value, body)) throw fault.unsupportedParameter(prefix + name, modelName)
+  }
+}
+
+function refuseStreamOptions(options: Readonly<Record<string, unknown>>, body: object, modelName: string): void {
+  if (!('stream' in body) || body.stream !== true) {
+    throw fault.invalidValue(
+      'stream_options',
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+    )
+  }
+  refuseFields(streamOptions, Object.entries(options), 'stream_options.', options, modelName)
+}
+
+function refuseTwoLimits(body: object): void {
+  const both = 'max_tokens' in body && 'max_completion_tokens' in body
+  if (!both || body.max_tokens == null || body.max_completion_tokens == null) return
+  throw fault.invalidValue(
+    'max_tokens',
+    "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+    'invalid_parameter_combination',
+  )
+}
+
+function refuseMessages(messages: readonly unknown[], modelName: string): void {
+  for (const [index, message] of messages.entries()) {
+    if (!isRecord(message)) continue
+    const path = `messages[${index}]`
+    if (!roles.includes(message.role)) {
+      throw fault.unsupportedValue(
+        `${path}.role`,
+        `Messages with role '${String(message.role)}' are not supported with the model '${modelName}'.`,
+      )
+    }
+    refuseFields(messageFields, Object.entries(message), `${path}.`, message, modelName)
+    refuseContent(message.content, `${path}.content`, modelName)
+  }
+}
+
+function refuseContent(content: unknown, path: string, modelName: string): void {
+  if (content === undefined) throw fault.missingParameter(path)
+  if (content === null) {
+    throw fault.invalidType(
+      path,
+      `Invalid type for '${path}': expected one of a string or array of objects, but got null instead.`,
+    )
+  }
+  if (!Array.isArray(content)) return
+  for (const [index, part] of content.entries()) {
+    if (!isRecord(part)) continue
+    const here = `${path}[${index}]`
+    if (part.type !== 'text') {
+      throw fault.unsupportedValue(
+        `${here}.type`,
+        `Content of type '${shown(String(part.type))}' is not supported with the model '${modelName}': it reads text alone.`,
+      )
+    }
+    refuseFields(partFields, Object.entries(part), `${here}.`, part, modelName)
+  }
+}
+
+/** A name from outside, short enough for a message. */
+function shown(name: string): string {
+  return name.length <= 64 ? name : `${name.slice(0, 64).toWellFormed()}…`
+}
