@@ -222,7 +222,7 @@ function configFile(env: ConfigSources['env'], cwd: string): string | undefined 
 function dataDir(value: string, env: ConfigSources['env'], cwd: string): string {
   if (value !== settings.data_dir.default) return resolve(cwd, value.replace(/^~(?=\/|$)/, homedir()))
   const xdg = env.XDG_DATA_HOME
-  return join(xdg !== undefined && xdg.startsWith('/') ? xdg : join(homedir(), '.local', 'share'), 'parlance')
+  return join(xdg?.startsWith('/') ? xdg : join(homedir(), '.local', 'share'), 'parlance')
 }
 
 /** A value of the environment or the command line: a text that becomes a number where the setting is one. */

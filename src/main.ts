@@ -15,7 +15,7 @@ import type { Services } from './platform/execute.ts'
 import { type Keys, makeKeys } from './platform/keys.ts'
 import { priceOf } from './platform/prices.ts'
 import { makeUsage } from './platform/usage.ts'
-import { openStore, type Store } from './store/store.ts'
+import { type DataDirLock, openStore, type Store } from './store/store.ts'
 
 /** The product without a door: what the server, the terminal chat and the doctor share. */
 export interface Parlance {
@@ -34,15 +34,17 @@ export interface Surroundings {
   random?: Random
   log: Log
   version: string
+  /** The right to serve the data folder; without it (commands beside a server) nothing is migrated under a running server. */
+  lock?: DataDirLock
 }
 
 /** The composition root: config → store → engines → platform. */
 export async function open(
   config: Config,
-  { clock = systemClock, random = systemRandom, log, version }: Surroundings,
+  { clock = systemClock, random = systemRandom, log, version, lock }: Surroundings,
 ): Promise<Parlance> {
   const ids: Ids = makeIds(random)
-  const store = await openStore({ dir: config.data_dir, clock, log })
+  const store = await openStore({ dataDir: config.data_dir, clock, log, ...(lock !== undefined && { lock }) })
   const keys = makeKeys({ store, clock, ids })
   const models = makeCatalogue({
     ...modelsOf(config),

@@ -22,7 +22,7 @@ export async function run(args: string[]): Promise<number> {
     options: { system: { type: 'string' }, 'data-dir': { type: 'string' } },
   })
   const model = positionals[0] ?? builtIn.chat
-  const parlance = await openHere(configHere({ data_dir: values['data-dir'] }), silentLog)
+  const parlance = await openHere(configHere({ data_dir: values['data-dir'] }), { log: silentLog })
   try {
     parlance.services.models.resolve(model) // a wrong name is told before anything is typed
     const caller = await parlance.keys.operator()

@@ -75,7 +75,7 @@ async function everyModel(config: Config, attempt: Attempt): Promise<void> {
         return model.file
       })
   await attempt('store', async () => {
-    const parlance = await openHere(config, silentLog)
+    const parlance = await openHere(config, { log: silentLog })
     try {
       const keys = await parlance.keys.list()
       const targets = parlance.services.models.list().filter(({ name, target }) => name === target.name)

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
+import { systemClock } from '../../src/lib/clock.ts'
 import { type Parlance, serve } from '../../src/main.ts'
-import { lockDataDir } from '../../src/store/lock.ts'
+import { lockDataDir } from '../../src/store/store.ts'
 import { UsageError } from '../run.ts'
 import { configHere, openHere } from '../surroundings.ts'
 
@@ -11,16 +12,16 @@ export async function run(args: string[]): Promise<number> {
     options: { host: { type: 'string' }, port: { type: 'string' }, 'data-dir': { type: 'string' } },
   })
   const config = configHere({ host: values.host, port: values.port, data_dir: values['data-dir'] })
-  const lock = await lockDataDir(config.data_dir)
+  const lock = lockDataDir(config.data_dir, systemClock)
   try {
-    const parlance = await openHere(config)
+    const parlance = await openHere(config, { lock })
     try {
       await serveUntilStopped(parlance)
     } finally {
       await parlance.close()
     }
   } finally {
-    await lock.release()
+    lock.release()
   }
   return 0
 }

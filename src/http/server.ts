@@ -111,6 +111,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     try {
       const body = operation.body === undefined ? undefined : readBody(request)
       const params = request.params as Record<string, string>
+      if (Object.values(params).includes('')) throw unknownRoute(request.method, request.url, operations)
       const outcome = await execute(
         operation,
         { body, params, caller: caller!, signal: leaving.signal, wants: 'bytes' },

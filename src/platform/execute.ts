@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { check } from '../wire/check.ts'
 import type { Caller } from './keys.ts'
-import type { Models, Target } from './models.ts'
+import type { Models } from './models.ts'
 import type { Context, Operation, Reply } from './operation.ts'
 import { makeMeter, type Settlement, type Usage } from './usage.ts'
 

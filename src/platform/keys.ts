@@ -6,8 +6,8 @@ import type { Store } from '../store/store.ts'
 
 /** Who is calling: the key, and the organisation and project that it belongs to. */
 export interface Caller {
-  /** Null when the operator acts on this machine itself (the terminal). */
-  readonly keyId: string | null
+  /** `terminal` when the operator acts on this machine itself. */
+  readonly keyId: string
   readonly organizationId: string
   /** The slug of the `openai-organization` header. */
   readonly organizationName: string
@@ -80,7 +80,7 @@ export function makeKeys({ store, clock, ids }: { store: Store; clock: Clock; id
       const home = await ensureHome(store, clock, ids)
       const row = { id: ids.make('key'), name, hint: masked(secret), created_at: clock.now() }
       await store.write(
-        store.read.insertInto('api_keys').values({
+        store.build.insertInto('api_keys').values({
           ...row,
           organization_id: home.organizationId,
           project_id: home.projectId,
@@ -107,7 +107,7 @@ export function makeKeys({ store, clock, ids }: { store: Store; clock: Clock; id
 
     async operator() {
       const { organizationId, projectId } = await ensureHome(store, clock, ids)
-      return { keyId: null, organizationId, organizationName: 'default', projectId }
+      return { keyId: 'terminal', organizationId, organizationName: 'default', projectId }
     },
 
     list: () =>
@@ -126,14 +126,14 @@ export function makeKeys({ store, clock, ids }: { store: Store; clock: Clock; id
         .execute(),
 
     async revoke(id) {
-      const [outcome] = await store.write(
-        store.read
+      const outcome = await store.write(
+        store.build
           .updateTable('api_keys')
           .set({ revoked_at: clock.now() })
           .where('id', '=', id)
           .where('revoked_at', 'is', null),
       )
-      return outcome!.changes === 1
+      return outcome.changes === 1
     },
   }
 }
@@ -155,7 +155,7 @@ async function ensureHome(
   const projectId = ids.make('project')
   const created_at = clock.now()
   await store.write([
-    store.read.insertInto('organizations').values({ id: organizationId, name: 'default', created_at }),
+    store.build.insertInto('organizations').values({ id: organizationId, name: 'default', created_at }),
     store.read
       .insertInto('projects')
       .values({ id: projectId, organization_id: organizationId, name: 'Default project', created_at }),

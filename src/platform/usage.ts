@@ -45,7 +45,7 @@ export function makeUsage({ store, clock, ids, log }: { store: Store; clock: Clo
       const { input, cached, output } = reading.total
       store
         .writeSoon(
-          store.read.insertInto('usage').values({
+          store.build.insertInto('usage').values({
             id: ids.make('usage'),
             organization_id: caller.organizationId,
             project_id: caller.projectId,

@@ -22,6 +22,7 @@ const retryMs = { first: 250, most: 5000 }
 
 type Job =
   | { kind: 'group'; calls: readonly Call[]; bytes: number; settle(outcomes: readonly Outcome[]): void }
+  | { kind: 'probe' }
   | { kind: 'alone'; message: ToWriter; settle(failure: Failure | undefined): void }
 
 /**
@@ -66,18 +67,16 @@ export class GroupCommit {
   async close(): Promise<Failure | undefined> {
     this.#closed = true
     this.#stop.abort()
-    if (this.#condition.state === 'failed') return { kind: 'closed', message: 'the writer has failed before' }
     const failure = await new Promise<Failure | undefined>(settle =>
       this.#push({ kind: 'alone', message: { kind: 'close' }, settle }),
     )
-    if (this.#condition.state !== 'failed') await this.#thread.ended()
+    await this.#thread.end()
     return failure
   }
 
   #refusal(calls: number, bytes: number): Failure | undefined {
     if (this.#closed) return { kind: 'closed', message: 'the store is closed' }
-    if (this.#condition.state === 'failed')
-      return { kind: 'sync', message: this.#condition.reason ?? 'the writer has failed before' }
+    if (this.#condition.state === 'failed') return this.#dead()
     if (this.counts.waiting + calls > maxWaitingCalls || this.#waitingBytes + bytes > maxWaitingBytes)
       return { kind: 'busy', message: 'too many writes are waiting' }
     return undefined
@@ -95,6 +94,7 @@ export class GroupCommit {
   async #work(): Promise<void> {
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift())
       if (job.kind === 'group') await this.#runGroup(this.#gather(job))
+      else if (job.kind === 'probe') await this.#commit([], true)
       else job.settle(await this.#runAlone(job.message))
     this.#working = false
   }
@@ -131,10 +131,9 @@ export class GroupCommit {
       if (answer.kind !== 'group') throw new Error(`The writer answered a group with '${answer.kind}'.`)
       const failure = answer.failure ?? answer.outcomes.find(isStoreFailure)?.failure
       this.#judge(failure, probe)
-      if (answer.failure === undefined) {
-        this.counts.commits++
-        this.counts.calls += answer.outcomes.filter(outcome => outcome.ok).length
-      }
+      const stored = answer.outcomes.filter(outcome => outcome.ok).length
+      if (stored > 0) this.counts.commits++
+      this.counts.calls += stored
       return answer.outcomes
     } catch {
       // The thread told its reason to the condition when it died.
@@ -143,7 +142,6 @@ export class GroupCommit {
   }
 
   async #runAlone(question: ToWriter): Promise<Failure | undefined> {
-    if (this.#condition.state === 'failed') return this.#dead()
     try {
       return (await this.#thread.ask(question)).failure
     } catch {
@@ -155,14 +153,15 @@ export class GroupCommit {
     return { kind: 'sync', message: this.#condition.reason ?? 'the writer has failed' }
   }
 
+  /** `failure`: of the store, not of a call. */
   #judge(failure: Failure | undefined, probe: boolean): void {
-    if (failure?.kind === 'sync') return this.#condition.fail(failure)
-    if (failure !== undefined && mayPass(failure)) {
+    if (failure === undefined) {
+      if (!probe) this.#retryInMs = retryMs.first
+      this.#condition.worked()
+    } else if (mayPass(failure)) {
       this.#condition.failing(failure)
-      return this.#retry()
-    }
-    if (!probe) this.#retryInMs = retryMs.first
-    this.#condition.worked()
+      this.#retry()
+    } else this.#condition.fail(failure)
   }
 
   /** Tries a small write after a while, so that the state heals without traffic. */
@@ -179,4 +178,37 @@ export class GroupCommit {
       () => {}, // closed meanwhile
     )
   }
+}
+
+const isStoreFailure = (outcome: Outcome): outcome is Outcome & { ok: false } =>
+  !outcome.ok && (outcome.failure.kind === 'sync' || mayPass(outcome.failure))
+
+/** Each SQL text once: the calls of a group are mostly alike, and texts are the longest part of them. */
+function message(calls: readonly Call[]): { texts: Text[]; calls: CallMessage[] } {
+  const texts: Text[] = []
+  const known = new Map<string, number>()
+  const indexOf = ({ sql, selects }: CallStatement): number => {
+    const index = known.get(sql) ?? texts.push({ sql, selects }) - 1
+    known.set(sql, index)
+    return index
+  }
+  return {
+    texts,
+    calls: calls.map(call =>
+      call.map(statement => ({
+        text: indexOf(statement),
+        parameters: statement.parameters,
+        expectChanges: statement.expectChanges,
+      })),
+    ),
+  }
+}
+
+/** Roughly what the parameters hold in memory. */
+function sizeOf(call: Call): number {
+  let bytes = 0
+  for (const { parameters } of call)
+    for (const value of parameters)
+      bytes += typeof value === 'string' ? 2 * value.length : value instanceof Uint8Array ? value.byteLength : 8
+  return bytes
 }

@@ -20,7 +20,7 @@ export interface MigrateOptions {
   beforeChange(fromVersion: number): Promise<void>
 }
 
-interface VersionDatabase {
+type VersionDatabase = {
   schema_version: { version: number; name: string; applied_at: number }
 }
 

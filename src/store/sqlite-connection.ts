@@ -79,7 +79,10 @@ export function connect(path: string, options: ConnectionOptions): Connection {
 
 function configure(database: DatabaseSync, { readOnly, maxSizeBytes }: ConnectionOptions): void {
   database.exec('pragma trusted_schema = off; pragma cell_size_check = on;')
-  if (readOnly) return database.exec('pragma query_only = on')
+  if (readOnly) {
+    database.exec('pragma query_only = on')
+    return
+  }
   // FULL: a commit returns after fsync, so that it outlives a power cut as well as a kill. 1000 pages are 4 MB of log.
   database.exec('pragma synchronous = full; pragma wal_autocheckpoint = 1000; pragma journal_size_limit = 67108864;')
   if (maxSizeBytes === undefined) return

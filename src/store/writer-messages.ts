@@ -24,11 +24,16 @@ export type CallMessage = readonly {
   /** Index into `texts`. */
   readonly text: number
   readonly parameters: readonly unknown[]
-  readonly expectChanges?: number
+  readonly expectChanges?: number | undefined
 }[]
 
 /** A call that was committed, or the reason why nothing of it was. */
-export type Outcome = { readonly ok: true; readonly ran: readonly Ran[] } | { readonly ok: false; readonly failure: Failure }
+export type Outcome = Stored | { readonly ok: false; readonly failure: Failure }
+
+export interface Stored {
+  readonly ok: true
+  readonly ran: readonly Ran[]
+}
 
 export type FromWriter =
   | { readonly kind: 'open'; readonly failure?: Failure }

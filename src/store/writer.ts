@@ -35,7 +35,6 @@ function answer(db: Connection, message: ToWriter): FromWriter {
     case 'backup':
       return { kind: 'backup', ...attempt(() => saveCopy(db, message.path)) }
     case 'close':
-      port.close()
       return { kind: 'closed', ...attempt(() => close(db)) }
   }
 }

@@ -22,7 +22,8 @@ export class LongMerge {
   readonly #vocabulary: Vocabulary
   readonly #bytes: Uint8Array
   readonly #view: DataView
-  readonly #end: number
+  /** Where the piece ends. */
+  readonly end: number
   #width: number
   /** Where the window under way starts, and the token that stood there in the window before; -1 in the first. */
   #start: number
@@ -42,14 +43,14 @@ export class LongMerge {
     this.#bytes = bytes
     this.#view = view
     this.#start = start
-    this.#end = end
+    this.end = end
     this.#width = widthBytes
   }
 
   /** Merges one window. @returns true when the piece is done */
   step(): boolean {
     const start = this.#start
-    const end = Math.min(start + this.#width, this.#end)
+    const end = Math.min(start + this.#width, this.end)
     const work = mergeHeap(this.#vocabulary, this.#bytes, this.#view, start, end)
     this.windows++
     if (this.#expected >= 0 && work.ranks[0] !== this.#expected) {
@@ -60,7 +61,7 @@ export class LongMerge {
       this.#width *= 2
       return false
     }
-    const last = end === this.#end
+    const last = end === this.end
     // The last eighth of a window (four of the longest tokens in the usual one) only serves to let the seam settle.
     const border = last ? end : end - (this.#width >> 3)
     const count = this.count

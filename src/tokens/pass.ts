@@ -1,7 +1,8 @@
 import { LongMerge } from './longMerge.ts'
 import { mergeShort, shortMax } from './merge.ts'
 import type { Splitter } from './split.ts'
-import { padding, type Vocabulary } from './vocabulary.ts'
+import type { Utf8 } from './utf8.ts'
+import type { Vocabulary } from './vocabulary.ts'
 
 /**
  * One text on its way through the splitter and the merge. It can be left after any piece, and inside a long piece after any window,
@@ -9,57 +10,66 @@ import { padding, type Vocabulary } from './vocabulary.ts'
  */
 export class Pass {
   /** The tokens found; `count` of them. The caller may set `count` back to 0 between two calls. */
-  tokens: Int32Array
+  tokens: Int32Array = new Int32Array(1024)
   count = 0
   readonly #vocabulary: Vocabulary
   readonly #split: Splitter
-  readonly #bytes: Uint8Array
-  readonly #view: DataView
-  readonly #end: number
+  #text: Utf8
   #at = 0
   #long: LongMerge | undefined
 
-  /**
-   * @param bytes well-formed UTF-8 and `padding` more bytes
-   * @param end the length of the text in bytes
-   */
-  constructor(vocabulary: Vocabulary, split: Splitter, bytes: Uint8Array, end: number) {
+  constructor(vocabulary: Vocabulary, split: Splitter, text: Utf8) {
     this.#vocabulary = vocabulary
     this.#split = split
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, end + padding)
-    this.#end = end
-    // A first guess; four bytes a token is usual for text.
-    this.tokens = new Int32Array((end >> 2) + 2 * shortMax)
+    this.#text = text
+  }
+
+  /** Starts over with another text. */
+  begin(text: Utf8): void {
+    this.#text = text
+    this.#at = 0
+    this.#long = undefined
+    this.count = 0
   }
 
   /**
-   * Goes on for about so many bytes.
+   * Goes on for about so many bytes; one window of a long piece ends a slice, too.
    * @returns true when the text is done
    */
   advance(sliceBytes: number): boolean {
-    const stop = Math.min(this.#at + sliceBytes, this.#end)
-    while (this.#at < stop) {
-      if (this.#long === undefined) this.#pieces(stop)
-      // Every window is at least half of a slice's usual work, so one of them ends the slice.
-      else return this.#window() && this.#at >= this.#end
+    const end = this.#text.length
+    if (this.#long === undefined) this.#pieces(Math.min(this.#at + sliceBytes, end))
+    else if (this.#long.step()) {
+      const { tokens, count } = this.#long
+      this.#reserve(count)
+      this.tokens.set(tokens.subarray(0, count), this.count)
+      this.count += count
+      this.#at = this.#long.end
+      this.#long = undefined
     }
-    return this.#at >= this.#end && this.#long === undefined
+    return this.#at === end
   }
 
-  /** Pieces up to `stop` or the next long one. */
+  /** Lets go of an unusually large list of tokens. */
+  trim(): void {
+    if (this.tokens.length > keptTokens) this.tokens = new Int32Array(1024)
+  }
+
+  /** Pieces up to `stop` or up to the next long one. */
   #pieces(stop: number): void {
     const vocabulary = this.#vocabulary
-    const bytes = this.#bytes
-    const view = this.#view
     const split = this.#split
+    const { bytes, view, length: end } = this.#text
     const longest = vocabulary.longestBytes
     let tokens = this.tokens
     let count = this.count
     let at = this.#at
     while (at < stop) {
-      if (count + shortMax > tokens.length) tokens = this.#grow(count)
-      const next = split(bytes, at, this.#end)
+      if (count + shortMax > tokens.length) {
+        this.count = count
+        tokens = this.#reserve(shortMax)
+      }
+      const next = split(bytes, at, end)
       const length = next - at
       const rank = length <= longest ? vocabulary.find(view, at, length) : -1
       if (rank >= 0) tokens[count++] = rank
@@ -73,4 +83,15 @@ export class Pass {
     this.count = count
     this.#at = at
   }
+
+  #reserve(more: number): Int32Array {
+    if (this.count + more > this.tokens.length) {
+      const larger = new Int32Array(Math.max(this.count + more, this.tokens.length * 2))
+      larger.set(this.tokens.subarray(0, this.count))
+      this.tokens = larger
+    }
+    return this.tokens
+  }
 }
+
+const keptTokens = 64 * 1024

@@ -47,6 +47,15 @@ export class Vocabulary {
     return this.#bytes.subarray(start, end)
   }
 
+  /** The rank of the token that is exactly these bytes. */
+  rankOf(bytes: Uint8Array): number | undefined {
+    if (bytes.length === 0 || bytes.length > this.longestBytes) return undefined
+    const padded = new Uint8Array(bytes.length + padding)
+    padded.set(bytes)
+    const rank = this.find(new DataView(padded.buffer), 0, bytes.length)
+    return rank < 0 ? undefined : rank
+  }
+
   /**
    * The rank of the token that is exactly these bytes, or -1.
    * @param view the text; readable for `padding` bytes past its end

@@ -7,17 +7,17 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hash, pieceBucket, pieces, stem } from '../../src/engines/vectors/features.ts'
+import { hash, pieceHashes, stem } from '../../src/engines/vectors/features.ts'
 import type { TokenKind } from '../../src/engines/vectors/tokens.ts'
 import { TokenReader } from '../../src/engines/vectors/tokens.ts'
-import type { Pair } from './sources.ts'
+import type { Pair, Synset, Utterance } from './sources.ts'
 import { readNeighbours, readPlainTexts, readTatoeba, readUtterances, readWordnet } from './sources.ts'
 import { partOfIntent, partOfSynset, splitTranslations } from './splits.ts'
 import { chance, mistype } from './typing.ts'
 
-const TOKENS = 20_000
-const HAN_PAIRS = 4_000
-const PIECES = 5_000
+const TOKENS = 18_500
+const HAN_PAIRS = 3_500
+const PIECES = 4_500
 const PARTNERS = 3
 const LARGEST_INTENT = 250
 /** How often a source's pairs are drawn, relative to its size. */
@@ -72,35 +72,53 @@ function prepare(data: string, work: string): void {
 }
 
 function collectPairs(data: string): Pair[] {
-  const found: Pair[] = [...readNeighbours(data)]
-  for (const { en, zh } of splitTranslations(readTatoeba(data)).train) {
-    found.push({ source: 'tatoeba', a: en, b: zh, group: `tatoeba ${en}` })
+  const utterances = readUtterances(data)
+  const translations = splitTranslations(readTatoeba(data))
+  const synsets = readWordnet(data)
+  const held = heldTexts(utterances, translations, synsets)
+  const found: Pair[] = [...readNeighbours(data), ...pairUtterances(utterances)]
+  for (const { en, zh } of translations.train) found.push({ source: 'tatoeba', a: en, b: zh, group: `tatoeba ${en}` })
+  for (const synset of synsets) {
+    if (partOfSynset(synset) === 'train') found.push(...pairSynset(synset))
   }
-  for (const synset of readWordnet(data)) {
-    if (partOfSynset(synset) !== 'train') continue
-    const { members, definition, example, id: group } = synset
-    const [meaning] = definition
-    if (!meaning) continue
-    for (const member of members.slice(0, 3)) found.push({ source: 'wordnet', a: member, b: meaning, group })
-    for (const use of example.slice(0, 3)) {
-      found.push({ source: 'wordnet-example', a: use, b: `${members[0]}: ${meaning}`, group })
-    }
-    for (const [i, a] of members.entries()) {
-      const b = members[i + 1]
-      if (b) found.push({ source: 'wordnet-synonym', a, b, group })
-    }
-  }
-  return [...found, ...pairUtterances(data)].filter(({ a, b }) => a.trim() !== '' && b.trim() !== '' && a !== b)
+  const useful = ({ a, b }: Pair) => a.trim() !== '' && b.trim() !== '' && a !== b && !held.has(a) && !held.has(b)
+  return found.filter(useful)
 }
 
-function pairUtterances(data: string): Pair[] {
-  const groups = new Map<string, { source: string; texts: string[] }>()
+/** Texts of the development and test parts: they may not come in by another door either. */
+function heldTexts(
+  utterances: readonly Utterance[],
+  translations: ReturnType<typeof splitTranslations>,
+  synsets: readonly Synset[],
+): Set<string> {
   const held = new Set<string>()
-  for (const utterance of readUtterances(data)) {
-    if (partOfIntent(utterance) !== 'train') {
-      held.add(utterance.text)
-      continue
-    }
+  for (const one of utterances) if (partOfIntent(one) !== 'train') held.add(one.text)
+  for (const { en, zh } of [...translations.dev, ...translations.test]) held.add(en).add(zh)
+  for (const one of synsets) {
+    if (partOfSynset(one) !== 'train') for (const text of [...one.definition, ...one.example]) held.add(text)
+  }
+  return held
+}
+
+function pairSynset({ members, definition, example, id: group }: Synset): Pair[] {
+  const [meaning] = definition
+  if (!meaning) return []
+  const found: Pair[] = []
+  for (const member of members.slice(0, 3)) found.push({ source: 'wordnet', a: member, b: meaning, group })
+  for (const use of example.slice(0, 3)) {
+    found.push({ source: 'wordnet-example', a: use, b: `${members[0]}: ${meaning}`, group })
+  }
+  for (const [i, a] of members.entries()) {
+    const b = members[i + 1]
+    if (b) found.push({ source: 'wordnet-synonym', a, b, group })
+  }
+  return found
+}
+
+function pairUtterances(utterances: readonly Utterance[]): Pair[] {
+  const groups = new Map<string, { source: string; texts: string[] }>()
+  for (const utterance of utterances) {
+    if (partOfIntent(utterance) !== 'train') continue
     const key = `${utterance.source} ${utterance.intent}`
     const group = groups.get(key) ?? { source: `${utterance.source}-intent`, texts: [] }
     group.texts.push(utterance.text)
@@ -109,7 +127,7 @@ function pairUtterances(data: string): Pair[] {
   const found: Pair[] = []
   for (const [group, { source, texts }] of groups) {
     const random = chance(hash(group))
-    const free = [...new Set(texts)].filter(text => !held.has(text)).slice(0, LARGEST_INTENT)
+    const free = [...new Set(texts)].slice(0, LARGEST_INTENT)
     for (const a of free) {
       for (let i = 0; i < PARTNERS; i++) {
         const b = free[Math.floor(random() * free.length)]
@@ -208,13 +226,8 @@ class Speller {
 
   /** One line per spelled word: the buckets of its pieces. */
   lines(): string {
-    return [...this.#spelled.keys()]
-      .map(word =>
-        pieces(word)
-          .map(piece => pieceBucket(piece, PIECES))
-          .join(' '),
-      )
-      .join('\n')
+    const buckets = (word: string) => pieceHashes(word).map(bits => bits % PIECES)
+    return [...this.#spelled.keys()].map(word => buckets(word).join(' ')).join('\n')
   }
 
   #spell(word: string): number {

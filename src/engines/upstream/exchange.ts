@@ -22,9 +22,11 @@ export interface Plan {
   signal: AbortSignal
   timeouts: Timeouts
   /** Called once, with the final status; what it returns reads the body. */
-  head(head: Head, exchange: Exchange): BodyReader
+  head(head: Head): BodyReader
   /** Called instead when there is no final status. Undefined: the signal aborted. */
   fail(fault: Fault | undefined): void
+  /** Called once, when the connection is no longer used, before the reader hears of the end. */
+  left(): void
 }
 
 export interface Head {
@@ -61,14 +63,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #flowing = false
   #lingered = 0
 
-  /** Starts at once. The signal must not have aborted yet. */
   constructor(plan: Plan) {
     this.#plan = plan
-    const { timeouts, name, signal } = plan
+    const { timeouts, name } = plan
     const onTimeout = () => this.cancel(fault.upstreamTimeout(name))
     this.#timer = setTimeout(onTimeout, timeouts.firstByteMs)
     this.#totalTimer = setTimeout(onTimeout, timeouts.totalMs)
-    signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Sends the request. The signal must not have aborted yet. */
+  start(): void {
+    this.#plan.signal.addEventListener('abort', this.#onAbort, { once: true })
     this.#dispatch()
   }
 
@@ -102,12 +107,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settle(reason)
   }
 
+  /** Closes the connection; the reader hears nothing more. */
+  drop(): void {
+    this.#close()
+    this.#controller?.abort(dropped)
+  }
+
   /** The reader has all it wants: a well-behaved upstream ends its answer now, and the connection stays usable. */
   linger(): void {
     if (this.#state !== 'open') return
     this.#state = 'lingering'
     this.#release()
-    this.#timer = setTimeout(() => this.#drop(), lingerMs)
+    this.#timer = setTimeout(() => this.drop(), lingerMs)
     this.resume()
   }
 
@@ -121,12 +132,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Head['headers']): void {
-    if (this.#state === 'open' && status >= 200) this.#reader = this.#plan.head({ status, headers }, this)
+    if (this.#state === 'open' && status >= 200) this.#reader = this.#plan.head({ status, headers })
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'open') this.#reader?.data(chunk)
-    else if (this.#state === 'lingering' && (this.#lingered += chunk.length) > lingerBytesMax) this.#drop()
+    else if (this.#state === 'lingering' && (this.#lingered += chunk.length) > lingerBytesMax) this.drop()
   }
 
   onResponseEnd(): void {
@@ -155,22 +166,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(reason: Fault | undefined): void {
     const open = this.#state === 'open'
-    this.#drop()
+    this.drop()
     if (!open) return
     if (this.#reader === undefined) this.#plan.fail(reason)
     else this.#reader.fail(reason)
-  }
-
-  #drop(): void {
-    this.#close()
-    this.#controller?.abort(dropped)
   }
 
   #close(): void {
     if (this.#state === 'settled') return
     this.#state = 'settled'
     this.#release()
-    this.#plan.pool.leave()
+    this.#plan.left()
   }
 
   #release(): void {

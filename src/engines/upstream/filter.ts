@@ -67,7 +67,8 @@ export class EventFilter {
     let start = 0
     let content = 0
     while (start < whole.length && !this.done && this.fault === undefined) {
-      const end = whole.indexOf(blankLine, start) + 2
+      const blank = whole.indexOf(blankLine, start)
+      const end = blank < 0 ? whole.length : blank + 2 // a third line feed in a row stands alone
       const block = whole.latin1Slice(start, end)
       const replacement = usual(block) ? this.#look(block, whole, start, end) : this.#rewritten(whole.toString('utf8', start, end))
       if (replacement === undefined) {

@@ -75,7 +75,7 @@ export class Flow implements BodyReader {
     // Comments count as life only once the reply has begun: until then the limit is on the first event.
     if (events > before || (bytes.length > 0 && this.#hasStarted)) this.#exchange.alive()
     this.#pass(bytes)
-    if (this.#filter.fault !== undefined) this.#exchange.cancel(this.#filter.fault)
+    if (this.#filter.fault !== undefined) this.#break(this.#filter.fault)
     else if (done && events === 0) this.#garbled(new Garbled('The stream holds no event.'))
     else if (events > 0) this.#start(undefined)
     if (done && this.#ending === undefined) {
@@ -93,30 +93,32 @@ export class Flow implements BodyReader {
       return
     }
     if (this.#filter.fault !== undefined) this.#end({ fault: this.#filter.fault })
-    else if (this.#filter.events === 0) this.#end({ fault: this.#invalid(new Garbled('The stream holds no event.')) })
-    else this.#cut(new Garbled('The stream ended without a finish_reason.'))
+    else if (this.#filter.events === 0) this.#garbled(new Garbled('The stream holds no event.'))
+    else this.#cut(fault.upstreamInterrupted(this.#about.name, new Garbled('The stream has no finish_reason.')))
   }
 
   fail(reason: Fault | undefined): void {
     if (this.#ending !== undefined) return
-    if (reason !== undefined && reason.code === 'upstream_interrupted' && this.#filter.events > 0) this.#cut(reason)
-    else this.#end({ fault: reason }, reason === undefined)
+    if (reason === undefined) this.#end({ fault: undefined }, true)
+    else this.#cut(reason)
   }
 
-  /** The bytes are over without `[DONE]`: that is made up for when the reply is whole. */
-  #cut(reason: Error): void {
+  /** The upstream stopped without `[DONE]`: made up for when the reply is whole, an error otherwise. */
+  #cut(reason: Fault): void {
     const { done, complete } = this.#filter
     if (complete && !done) this.#pass(Buffer.from(doneEvent))
-    this.#end({ fault: complete || done ? undefined : fault.upstreamInterrupted(this.#about.name, reason) })
+    this.#end({ fault: complete || done ? undefined : reason })
   }
 
   #garbled(error: unknown): void {
-    if (error instanceof Garbled || error instanceof BlockTooLong) this.#exchange.cancel(this.#invalid(error))
+    if (error instanceof Garbled || error instanceof BlockTooLong)
+      this.#break(fault.upstreamInvalid(this.#about.name, error))
     else throw error
   }
 
-  #invalid(cause: Error): Fault {
-    return fault.upstreamInvalid(this.#about.name, cause)
+  #break(reason: Fault): void {
+    this.#exchange.drop()
+    this.#end({ fault: reason })
   }
 
   #start(failed: Ending | undefined): void {
@@ -127,7 +129,7 @@ export class Flow implements BodyReader {
 
   #end(ending: Ending, aborted = false): void {
     this.#ending = ending
-    this.#tally.close()
+    this.#tally.close(aborted)
     this.#start(ending.fault === undefined && !aborted ? undefined : ending)
     if (aborted) {
       this.#held = []

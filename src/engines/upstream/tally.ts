@@ -57,9 +57,9 @@ export class Tally {
   }
 
   /** When the reply is over, however it ended. */
-  close(): void {
+  close(aborted: boolean): void {
     if (this.#reported !== undefined) return
-    this.#call.log.warn('upstream.usage_missing', { engine: this.#name, counted: this.countTokens !== undefined })
+    if (!aborted) this.#call.log.warn('upstream.usage_missing', { engine: this.#name, counted: this.countTokens !== undefined })
     if (this.countTokens === undefined) return
     this.#input = this.countTokens(promptText(this.#request))
     this.#call.meter.input(this.#input)

@@ -1,5 +1,3 @@
-import { LONGEST_RUN } from './tokens.ts'
-
 /**
  * The form under which inflections of an English word meet: `cities`, `city` → `citi`; `running`, `runs`, `run` → `run`.
  * A few suffixes of Porter's stemmer, nothing more; the result is a key, not a word. Other scripts come back unchanged.
@@ -13,26 +11,35 @@ export function stem(word: string): string {
   return root.length > 2 && root.endsWith('y') ? `${root.slice(0, -1)}i` : root
 }
 
-/** Pieces of 3 and 4 characters of a word with its edges marked, for words that have no row of their own: linear, since words are short. */
-export function pieces(word: string): string[] {
-  const marked = [...`<${word.slice(0, 2 * LONGEST_RUN)}>`]
-  const found: string[] = []
-  for (const size of [3, 4]) {
-    for (let start = 0; start + size <= marked.length; start++) found.push(marked.slice(start, start + size).join(''))
+/**
+ * Hashes of the pieces of 3 and 4 UTF-16 units of a word with its edges marked: what a word without a row of its own is spelled
+ * by. Reads at most 64 units, so that the work per word is bounded.
+ */
+export function pieceHashes(word: string): number[] {
+  const marked = `<${word.slice(0, LONGEST_SPELLED)}>`
+  const found: number[] = []
+  for (let start = 0; start + 3 <= marked.length; start++) {
+    let state = FNV_START
+    for (let at = start; at < start + 3; at++) state = Math.imul(state ^ marked.charCodeAt(at), FNV_PRIME)
+    found.push(mixed(state))
+    if (start + 4 <= marked.length) found.push(mixed(Math.imul(state ^ marked.charCodeAt(start + 3), FNV_PRIME)))
   }
   return found
 }
 
-/** Which of the table's rows for pieces belongs to a piece: 0 to `buckets` - 1. */
-export function pieceBucket(piece: string, buckets: number): number {
-  return hash(piece, 1) % buckets
-}
-
 /** 32 well-mixed bits of a string: FNV-1a over its UTF-16 units, finished as in MurmurHash3. */
 export function hash(text: string, seed = 0): number {
-  let state = (0x811c9dc5 ^ seed) >>> 0
-  for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193)
-  state = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
+  let state = FNV_START ^ seed
+  for (let at = 0; at < text.length; at++) state = Math.imul(state ^ text.charCodeAt(at), FNV_PRIME)
+  return mixed(state)
+}
+
+const FNV_START = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+const LONGEST_SPELLED = 64
+
+function mixed(bits: number): number {
+  let state = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35)
   return (state ^ (state >>> 16)) >>> 0
 }

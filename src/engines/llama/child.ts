@@ -1,0 +1,41 @@
+/**
+ * The process of one model: llama.cpp may hang or die on a bad file, and it takes the processor for itself; the server must do
+ * neither. Forked by `host.ts`, speaks `protocol.ts`.
+ */
+import { loadModel } from './model.ts'
+import type { ControlMessage, FromChild, LoadMessage, ToChild } from './protocol.ts'
+import { Replies } from './replies.ts'
+
+let replies: Replies | undefined
+
+process.on('message', (message: ToChild) => {
+  if (message.type === 'load') void load(message)
+  else if (replies === undefined) return
+  else if (message.type === 'chat' || message.type === 'complete') replies.take(message)
+  else control(replies, message)
+})
+// The server drains its requests on a signal that reaches the whole group; when it ends, the channel closes.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('disconnect', () => process.exit(0))
+
+async function load(settings: LoadMessage): Promise<void> {
+  try {
+    const model = await loadModel(settings)
+    replies = new Replies(model, settings, send)
+    send({ type: 'loaded', millis: model.millis })
+  } catch (error) {
+    send({ type: 'failed', reason: error instanceof Error ? error.message : 'unknown error' })
+  }
+}
+
+function control(to: Replies, { type, id }: ControlMessage): void {
+  if (type === 'cancel') to.cancel(id)
+  else if (type === 'pause') to.pause(id)
+  else to.resume(id)
+}
+
+/** @param sent called when the message has left this process, or never will */
+function send(message: FromChild, sent: () => void = () => {}): void {
+  process.send?.(message, undefined, undefined, () => sent())
+}

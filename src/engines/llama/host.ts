@@ -1,0 +1,248 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { basename } from 'node:path'
+import { type Fault, fault } from '../../lib/faults.ts'
+import { describe as describeError } from '../../lib/log.ts'
+import { sibling } from '../../lib/modules.ts'
+import type { EngineStatus } from '../engine.ts'
+import { Feed } from './feed.ts'
+import { type Description, describeFile } from './file.ts'
+import type { ChatMessage, CompleteMessage, FromChild, LoadedMessage, Refusal, ToChild } from './protocol.ts'
+import type { Settings } from './settings.ts'
+
+/** A file that did not load is left alone so long. */
+export const retryAfterMs = 30_000
+/** Megabytes of JavaScript objects in the process of a model; its weights are not among them. */
+const heapMegabytes = 512
+const stderrBytesMax = 4096
+
+/** The server's side of the process of one model: starts it when it is needed, hands requests over, and notices its end. */
+export class Host {
+  readonly #settings: Settings
+  #state: EngineStatus['state'] = 'idle'
+  #detail: string | undefined
+  #running: Promise<Running> | undefined
+  #child: Child | undefined
+  #failedAt = Number.NEGATIVE_INFINITY
+  #nextId = 1
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  /** What the file says; known once it was loaded. */
+  description: Description | undefined
+
+  status(): EngineStatus {
+    return this.#detail === undefined ? { state: this.#state } : { state: this.#state, detail: this.#detail }
+  }
+
+  /** Starts the process unless it runs. @throws fault.modelLoadFailed */
+  async load(): Promise<Running> {
+    if (this.#state === 'closed') throw fault.draining()
+    if (this.#running === undefined && this.#settings.clock.monotonic() - this.#failedAt < retryAfterMs)
+      throw fault.modelLoadFailed(this.#settings.name, this.#detail ?? 'unknown reason')
+    this.#running ??= this.#start()
+    return this.#running
+  }
+
+  /** Hands a request over. The feed gives its events until `release`. @throws fault.modelLoadFailed, fault.engineCrashed */
+  async open(request: Omit<ChatMessage, 'id'> | Omit<CompleteMessage, 'id'>): Promise<{ feed: Feed; release(): void }> {
+    const { child } = await this.load()
+    const id = this.#nextId++
+    const feed = new Feed(what => child.send({ type: what, id }))
+    child.open.set(id, feed)
+    child.send({ ...request, id })
+    const release = () => {
+      // A request that has ended by itself is no longer in the table: nothing to cancel.
+      if (child.open.delete(id)) child.send({ type: 'cancel', id })
+      feed.close()
+    }
+    return { feed, release }
+  }
+
+  /** The request has had its last event. */
+  finished(feed: Feed): void {
+    for (const [id, open] of this.#child?.open ?? []) if (open === feed) this.#child?.open.delete(id)
+  }
+
+  /** Ends the process; it starts again with the next request. */
+  async unload(): Promise<void> {
+    const child = this.#child
+    this.#forget()
+    await child?.end()
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    this.#detail = undefined
+    const child = this.#child
+    this.#child = undefined
+    this.#running = undefined
+    await child?.end()
+  }
+
+  async #start(): Promise<Running> {
+    this.#state = 'loading'
+    this.#detail = undefined
+    const { settings } = { settings: this.#settings }
+    const began = settings.clock.monotonic()
+    // The process starts while the file is checked, but hears of the file only afterwards.
+    const child = new Child(settings)
+    this.#child = child
+    try {
+      const description = await describeFile(settings)
+      this.description = description
+      const loaded = await child.load(description)
+      if (this.#child !== child) throw new Error('The engine was closed while it was loading')
+      this.#state = 'ready'
+      child.ended = reason => this.#lost(child, reason)
+      settings.log.info('model loaded', {
+        model: settings.name,
+        millis: Math.round(settings.clock.monotonic() - began),
+        bindingsMillis: Math.round(loaded.millis.bindings),
+        modelMillis: Math.round(loaded.millis.model),
+        contextMillis: Math.round(loaded.millis.context),
+      })
+      return { child, description }
+    } catch (error) {
+      await child.end()
+      if (this.#child === child) this.#failed(error, child)
+      throw fault.modelLoadFailed(settings.name, this.#detail ?? 'The engine was closed.', error)
+    }
+  }
+
+  #failed(error: unknown, child: Child): void {
+    this.#forget()
+    this.#state = 'failed'
+    this.#failedAt = this.#settings.clock.monotonic()
+    this.#detail = error instanceof Error ? error.message : 'unknown reason'
+    this.#settings.log.error('model not loaded', {
+      model: this.#settings.name,
+      error: describeError(error),
+      stderr: child.lastWords(),
+    })
+  }
+
+  #lost(child: Child, reason: string): void {
+    this.#settings.log.error('model process ended', { model: this.#settings.name, reason, stderr: child.lastWords() })
+    if (this.#child === child) this.#forget()
+    child.failAll(fault.engineCrashed(this.#settings.name, new Error(reason)))
+  }
+
+  #forget(): void {
+    this.#child = undefined
+    this.#running = undefined
+    if (this.#state !== 'closed') this.#state = 'idle'
+  }
+}
+
+export interface Running {
+  readonly child: Child
+  readonly description: Description
+}
+
+/** One forked process. */
+export class Child {
+  /** Requests it works on. */
+  readonly open = new Map<number, Feed>()
+  /** Told when the process ends by itself after it was loaded. */
+  ended: (reason: string) => void = () => {}
+  readonly #settings: Settings
+  readonly #process: ChildProcess
+  readonly #gone: Promise<string>
+  #stderr = ''
+  #ending = false
+  #answer: (message: FromChild) => void = () => {}
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+    this.#process = fork(sibling(import.meta.url, './child'), [], {
+      env: { ...settings.environment },
+      execArgv: [`--max-old-space-size=${heapMegabytes}`],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      windowsHide: true,
+    })
+    this.#gone = new Promise(resolve => {
+      this.#process.once('error', error => resolve(error.message))
+      this.#process.once('exit', (code, signal) =>
+        resolve(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`),
+      )
+    })
+    void this.#gone.then(reason => {
+      if (!this.#ending) this.ended(reason)
+    })
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-stderrBytesMax)
+    })
+    this.#process.on('message', (message: FromChild) => this.#receive(message))
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** @throws Error with the reason when the process says so, ends, or takes too long */
+  async load(description: Description): Promise<LoadedMessage> {
+    const { file, slots, threads, batch, gpu, loadTimeoutMs } = this.#settings
+    const answered = new Promise<FromChild>(resolve => {
+      this.#answer = resolve
+    })
+    const { context, vocabularySize, tokenBytesMax, template } = description
+    this.send({ type: 'load', file, context, slots, threads, batch, gpu, template, tokenBytesMax, vocabularySize })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>(resolve => {
+      timer = setTimeout(() => resolve(`it took longer than ${loadTimeoutMs / 1000} s`), loadTimeoutMs)
+    })
+    try {
+      const answer = await Promise.race([answered, this.#gone.then(reason => `its process died: ${reason}`), late])
+      if (typeof answer === 'string') throw new Error(answer)
+      if (answer.type === 'loaded') return answer
+      throw new Error(answer.type === 'failed' ? answer.reason : 'its process gave no sensible answer')
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  send(message: ToChild): void {
+    // A channel that has just closed is noticed by the end of the process.
+    if (this.#process.connected) this.#process.send(message, () => {})
+  }
+
+  failAll(error: Fault): void {
+    for (const feed of this.open.values()) feed.fail(error)
+    this.open.clear()
+  }
+
+  /** The last lines of standard error: llama.cpp writes its assertions there. */
+  lastWords(): string {
+    return this.#stderr.replaceAll(this.#settings.file, basename(this.#settings.file)).trim()
+  }
+
+  /** Ends the process and waits for its end. Requests in flight fail. */
+  async end(): Promise<void> {
+    this.#ending = true
+    this.failAll(fault.draining())
+    this.#process.kill('SIGKILL')
+    await this.#gone
+  }
+
+  #receive(message: FromChild): void {
+    if (message.type === 'cycle') for (const event of message.events) this.open.get(event.id)?.push(event)
+    else if (message.type === 'refused') {
+      this.open.get(message.id)?.fail(this.#faultOf(message.refusal))
+      this.open.delete(message.id)
+    } else this.#answer(message)
+  }
+
+  #faultOf(refusal: Refusal): Fault {
+    const { name } = this.#settings
+    switch (refusal.kind) {
+      case 'prompt':
+        return fault.invalidValue('prompt', refusal.message)
+      case 'messages':
+        return fault.invalidValue('messages', `The chat template of the model '${name}' refuses the messages: ${refusal.message}`)
+      default:
+        return fault.internal(new Error(refusal.kind))
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/**
+ * llama.cpp as node-llama-cpp 3.21.1 ships it: its prebuilt addon, loaded without the JavaScript around it. That JavaScript costs
+ * half a second at start (476 modules and a trial process) and four fifths of the speed of a small model, and its batching needs the
+ * cures of our own scheduler anyway. The addon's interface is internal to node-llama-cpp: hence the exact version in package.json
+ * and the tests in `llama.native.test.ts`. The types below are the part that is used.
+ */
+export interface Bindings {
+  AddonModel: new (path: string, options: ModelOptions) => NativeModel
+  AddonContext: new (model: NativeModel, options: ContextOptions) => NativeContext
+  AddonSampler: new (model: NativeModel) => NativeSampler
+  getGpuType(): string | false | undefined
+  getSupportsMmap(): boolean
+  loadBackends(folder?: string): void
+  setLogger(log: (level: number, message: string) => void): void
+  setLoggerLogLevel(level: number): void
+  init(): Promise<void>
+}
+
+interface ModelOptions {
+  addonExports: Bindings
+  gpuLayers: number
+  useMmap: boolean
+}
+
+interface ContextOptions {
+  /** Of all sequences together. */
+  contextSize: number
+  batchSize: number
+  sequences: number
+  threads: number
+}
+
+export interface NativeModel {
+  /** False when the file cannot be loaded; the log says why. */
+  init(): Promise<boolean>
+  tokenize(text: string, controlTokens: boolean): Uint32Array
+  detokenize(tokens: Uint32Array, controlTokens: boolean): string
+  getTrainContextSize(): number
+  isEogToken(token: number): boolean
+  eotToken(): number
+  tokenBos(): number
+  tokenEos(): number
+  shouldPrependBosToken(): boolean
+}
+
+/** One context holds all sequences. Everything but `decodeBatch` and `sampleToken` is immediate, and must not run beside a decode. */
+export interface NativeContext {
+  init(): Promise<boolean>
+  initBatch(tokens: number): void
+  /** Gives, for each index into `tokens` whose logits are wanted, where they will be in the batch. */
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array
+  decodeBatch(): Promise<void>
+  /** The next token, or -1 when none could be sampled. */
+  sampleToken(logits: number, sampler: NativeSampler): Promise<number>
+  /** Forgets everything the sequence holds. */
+  disposeSequence(sequence: number): void
+  /** Forgets positions from `start` to before `end`; false when this kind of model cannot. */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
+  /** The first position held: above 0 when a sliding window has moved on; -1 when empty. */
+  getSequenceKvCacheMinPosition(sequence: number): number
+}
+
+export interface NativeSampler {
+  applyConfig(config: { temperature: number; topP: number; seed: number }): void
+  dispose(): void
+}
+
+/**
+ * The addon for this machine, its computing backends registered.
+ * @param log receives llama.cpp's errors
+ * @throws Error when no prebuilt binary fits the machine
+ */
+export async function loadBindings(gpu: 'auto' | false, log: (message: string) => void): Promise<Bindings> {
+  const require = createRequire(import.meta.resolve('node-llama-cpp'))
+  let failure: unknown
+  for (const { name, hasGpu } of packagesFor(gpu)) {
+    try {
+      const folder = join(dirname(require.resolve(`@node-llama-cpp/${name}`)), '..', 'bins', name)
+      const bindings: Bindings = require(join(folder, 'llama-addon.node'))
+      bindings.setLogger((_level, message) => log(message))
+      bindings.setLoggerLogLevel(errorLevel)
+      bindings.loadBackends()
+      if (!hasBackend(bindings, hasGpu)) bindings.loadBackends(folder)
+      if (!hasBackend(bindings, hasGpu)) throw new Error(`The backend of '${name}' is not usable here`)
+      await bindings.init()
+      return bindings
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw new Error(`llama.cpp has no usable binary for ${process.platform} ${process.arch}`, { cause: failure })
+}
+
+/** Of the addon's log. */
+const errorLevel = 2
+
+/** `undefined` means that no backend is registered at all, `false` that there is none but the CPU. */
+function hasBackend(bindings: Bindings, gpu: boolean): boolean {
+  const type = bindings.getGpuType()
+  return type !== undefined && (type !== false || !gpu)
+}
+
+/** Platform packages of node-llama-cpp, best first. Apple's processors have one for both kinds. */
+function packagesFor(gpu: 'auto' | false): { name: string; hasGpu: boolean }[] {
+  const { platform, arch } = process
+  if (platform === 'darwin')
+    return [arch === 'arm64' ? { name: 'mac-arm64-metal', hasGpu: true } : { name: 'mac-x64', hasGpu: false }]
+  const name = `${platform === 'win32' ? 'win' : platform}-${arch === 'arm' ? 'armv7l' : arch}`
+  const withGpu = gpu === 'auto' && arch === 'x64' ? [`${name}-cuda`, `${name}-vulkan`] : []
+  return [...withGpu.map(gpuName => ({ name: gpuName, hasGpu: true })), { name, hasGpu: false }]
+}

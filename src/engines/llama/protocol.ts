@@ -1,0 +1,142 @@
+/**
+ * What the server's process and the process of a model say to one another, over the channel of `fork`.
+ *
+ * The server sends `load` once, then requests. The child answers `load` with `loaded` or `failed`, and a request with `refused`, or
+ * with events: for each choice `begun`, `text` any number of times, `end`. Events of all running requests travel together in one
+ * `cycle` message per decoding step (while the channel is busy, several steps share a message).
+ */
+
+export type ToChild = LoadMessage | ChatMessage | CompleteMessage | ControlMessage
+
+export interface LoadMessage {
+  readonly type: 'load'
+  readonly file: string
+  /** Tokens of one sequence: prompt and reply together. */
+  readonly context: number
+  /** Sequences: choices that run at once. */
+  readonly slots: number
+  readonly threads: number
+  /** Tokens decoded in one step at most. */
+  readonly batch: number
+  readonly gpu: 'auto' | false
+  /** From the file's header, so that the child need not read it again. */
+  readonly template: TemplateSettings | null
+  /** The bytes of the longest token, for a quick bound on the tokens of a text; 0 when the vocabulary does not allow it. */
+  readonly tokenBytesMax: number
+  readonly vocabularySize: number
+}
+
+export interface TemplateSettings {
+  readonly source: string
+  readonly bosText: string
+  readonly eosText: string
+  /** Spellings that a prompt may hold only where the template itself puts them. */
+  readonly controlSpellings: readonly string[]
+}
+
+export interface Generation {
+  /** Of the request, chosen by the server's process. */
+  readonly id: number
+  /** Choices per prompt. */
+  readonly n: number
+  /** undefined: the rest of the context. */
+  readonly maxTokens?: number
+  readonly temperature: number
+  readonly topP: number
+  /** A uint32; choice i of each prompt is sampled with seed + i. */
+  readonly seed: number
+  readonly stop: readonly string[]
+}
+
+export interface ChatMessage extends Generation {
+  readonly type: 'chat'
+  readonly messages: readonly TemplateMessage[]
+}
+
+/** A message as templates know it: plain text, no parts. */
+export interface TemplateMessage {
+  readonly role: string
+  readonly content: string
+  readonly [field: string]: unknown
+}
+
+export interface CompleteMessage extends Generation {
+  readonly type: 'complete'
+  /** Each a text or token ids. */
+  readonly prompts: readonly (string | readonly number[])[]
+}
+
+/** `pause`: the reader is slow; the request keeps its slot, but is not decoded until `resume`. */
+export interface ControlMessage {
+  readonly type: 'cancel' | 'pause' | 'resume'
+  readonly id: number
+}
+
+export type FromChild = LoadedMessage | FailedMessage | RefusedMessage | CycleMessage
+
+export interface LoadedMessage {
+  readonly type: 'loaded'
+  /** Where the time went: importing and registering llama.cpp, reading the model, making the context. */
+  readonly millis: { readonly bindings: number; readonly model: number; readonly context: number }
+}
+
+export interface FailedMessage {
+  readonly type: 'failed'
+  readonly reason: string
+}
+
+export interface RefusedMessage {
+  readonly type: 'refused'
+  readonly id: number
+  readonly refusal: Refusal
+}
+
+export type Refusal =
+  | { readonly kind: 'context'; readonly prompt: number; readonly completion?: number }
+  | { readonly kind: 'prompt'; readonly message: string }
+  /** The template itself refuses the messages, e.g. since their roles do not alternate. */
+  | { readonly kind: 'messages'; readonly message: string }
+  /** The template is broken or beyond its budget: not the caller's fault. */
+  | { readonly kind: 'template'; readonly message: string }
+  | { readonly kind: 'failure'; readonly message: string }
+
+export interface CycleMessage {
+  readonly type: 'cycle'
+  readonly events: readonly Event[]
+}
+
+export type Event = BegunEvent | TextEvent | EndEvent | FailureEvent
+
+interface ChoiceEvent {
+  readonly id: number
+  /** prompt index * n + choice index */
+  readonly choice: number
+}
+
+/** The choice has a slot, and its prompt is decoded. */
+export interface BegunEvent extends ChoiceEvent {
+  readonly kind: 'begun'
+  readonly promptTokens: number
+  readonly cachedTokens: number
+}
+
+export interface TextEvent extends ChoiceEvent {
+  readonly kind: 'text'
+  /** May be empty while text is held back. */
+  readonly text: string
+  /** Tokens of this choice so far. */
+  readonly tokens: number
+}
+
+export interface EndEvent extends ChoiceEvent {
+  readonly kind: 'end'
+  readonly text: string
+  readonly tokens: number
+  readonly reason: 'stop' | 'length'
+}
+
+/** llama.cpp failed on a batch; the process lives on. */
+export interface FailureEvent extends ChoiceEvent {
+  readonly kind: 'failure'
+  readonly message: string
+}

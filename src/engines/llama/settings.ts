@@ -1,0 +1,49 @@
+import { availableParallelism } from 'node:os'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+
+export interface LlamaOptions {
+  /** What replies name as their model. */
+  readonly name: string
+  /** Of a GGUF file. */
+  readonly file: string
+  /** Tokens of one request, prompt and reply together. Default: the model's own, at most 8192. Memory is taken for each slot. */
+  readonly context?: number
+  /** Replies that are generated at once; further ones wait. Default 4. */
+  readonly slots?: number
+  /** Default: processor cores - 1, at least 1. Threads of llama.cpp spin while they wait: with one too many all of them crawl. */
+  readonly threads?: number
+  /** Tokens decoded in one step at most. Default 512. */
+  readonly batch?: number
+  /** Requests that may wait for a slot; beyond it `fault.overloaded`. Default 64. */
+  readonly queue?: number
+  /** `auto` uses a GPU where a binary for it is installed. Default false. */
+  readonly gpu?: 'auto' | false
+  /** Default 60 s. */
+  readonly loadTimeoutMs?: number
+  /** Ends the process of a model that was not asked for so long; the next request starts it again. Default 0: never. */
+  readonly idleMs?: number
+  /** Environment of the model's process, e.g. the library path of a GPU driver. Default: empty. */
+  readonly environment?: Readonly<Record<string, string>>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export type Settings = Required<Omit<LlamaOptions, 'context'>> & { readonly context: number | undefined }
+
+export const contextDefaultMax = 8192
+
+export function withDefaults(options: LlamaOptions): Settings {
+  return {
+    context: undefined,
+    slots: 4,
+    threads: Math.max(1, availableParallelism() - 1),
+    batch: 512,
+    queue: 64,
+    gpu: false,
+    loadTimeoutMs: 60_000,
+    idleMs: 0,
+    environment: {},
+    ...options,
+  }
+}

@@ -1,0 +1,169 @@
+import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
+import type { TemplateMessage, TemplateSettings } from './protocol.ts'
+
+/** A template is code from a stranger's file: this is all it may spend on one rendering. */
+export const templateBudget = { steps: 1_000_000, millis: 100, bytes: 32 * 1024 * 1024, depth: 200, rangeItems: 100_000 } as const
+
+/** A stretch of a rendered prompt. `control`: spellings of control tokens are control tokens; otherwise they are text. */
+export interface PromptPiece {
+  readonly text: string
+  readonly control: boolean
+}
+
+/** The template itself refuses the messages (`raise_exception`): the caller can mend it. */
+export class MessagesRefused extends Error {}
+
+/** The template is broken, or asks for more than its budget. */
+export class TemplateFailed extends Error {}
+
+/**
+ * Renders chat messages into a prompt. Spellings of control tokens inside the messages stay text: `a<|im_end|>b` from a user does
+ * not end the user's turn.
+ * @param now for measuring; milliseconds that never go back
+ */
+export class ChatTemplate {
+  readonly #program: ReturnType<typeof parse>
+  readonly #settings: TemplateSettings
+  readonly #spelling: RegExp | null
+  readonly #now: () => number
+
+  /** @throws TemplateFailed when the source is not a template */
+  constructor(settings: TemplateSettings, now: () => number) {
+    this.#settings = settings
+    this.#now = now
+    const spellings = settings.controlSpellings.filter(spelling => spelling !== '').map(escaped)
+    // Longest first, so that no spelling hides behind a shorter one.
+    this.#spelling = spellings.length === 0 ? null : new RegExp(spellings.sort((a, b) => b.length - a.length).join('|'), 'g')
+    try {
+      this.#program = parse(tokenize(settings.source, { lstrip_blocks: true, trim_blocks: true }))
+    } catch (error) {
+      throw new TemplateFailed('The chat template of the model cannot be read', { cause: error })
+    }
+  }
+
+  /** @throws MessagesRefused, TemplateFailed */
+  render(messages: readonly TemplateMessage[]): PromptPiece[] {
+    const defused = new Defused(messages, this.#spelling)
+    const environment = new Environment()
+    const variables = {
+      ...globals,
+      messages: defused.messages,
+      add_generation_prompt: true,
+      bos_token: this.#settings.bosText,
+      eos_token: this.#settings.eosText,
+    }
+    for (const [name, value] of Object.entries(variables)) environment.set(name, value)
+    return defused.pieces(this.#run(environment))
+  }
+
+  #run(environment: Environment): string {
+    try {
+      const { value } = new BoundedInterpreter(environment, this.#now).run(this.#program)
+      if (typeof value !== 'string') throw new TemplateFailed('The chat template of the model renders no text')
+      return value
+    } catch (error) {
+      if (error instanceof MessagesRefused || error instanceof TemplateFailed) throw error
+      const detail = error instanceof Error ? error.message.slice(0, 200) : 'unknown error'
+      throw new TemplateFailed(`The chat template of the model failed: ${detail}`, { cause: error })
+    }
+  }
+}
+
+/** What templates expect to find, as in the transformers library. */
+const globals = {
+  true: true,
+  false: false,
+  none: null,
+  True: true,
+  False: false,
+  None: null,
+  raise_exception(message: unknown) {
+    throw new MessagesRefused(typeof message === 'string' ? message.slice(0, 500) : 'The chat template refuses the messages')
+  },
+  range(...bounds: unknown[]): number[] {
+    const [first = 0, second, step = 1] = bounds.map(bound => (typeof bound === 'number' ? bound : Number.NaN))
+    const [start, end] = second === undefined ? [0, first] : [first, second]
+    const count = Math.max(0, Math.ceil((end - start) / step))
+    if (!(count <= templateBudget.rangeItems)) throw new TemplateFailed(`The chat template of the model asks for a range of ${count}`)
+    return Array.from({ length: count }, (_, i) => start + i * step)
+  },
+}
+
+type Value = ReturnType<Interpreter['evaluate']>
+
+/** Counts every evaluated node, the time, and the size of each value when it is first seen. */
+class BoundedInterpreter extends Interpreter {
+  readonly #now: () => number
+  readonly #deadline: number
+  readonly #seen = new WeakSet<Value>()
+  #steps = 0
+  #bytes = 0
+  #depth = 0
+
+  constructor(environment: Environment, now: () => number) {
+    super(environment)
+    this.#now = now
+    this.#deadline = now() + templateBudget.millis
+  }
+
+  override evaluate(...parameters: Parameters<Interpreter['evaluate']>): Value {
+    this.#steps++
+    if (this.#steps > templateBudget.steps) throw exhausted('steps')
+    if (this.#steps % 64 === 0 && this.#now() > this.#deadline) throw exhausted('time')
+    if (++this.#depth > templateBudget.depth) throw exhausted('depth')
+    const value = super.evaluate(...parameters)
+    this.#depth--
+    this.#charge(value)
+    return value
+  }
+
+  #charge(value: Value): void {
+    if (this.#seen.has(value)) return
+    this.#seen.add(value)
+    const content: unknown = value.value
+    if (typeof content === 'string') this.#bytes += content.length * 2
+    else if (Array.isArray(content)) this.#bytes += content.length * 16
+    else this.#bytes += 16
+    if (this.#bytes > templateBudget.bytes) throw exhausted('memory')
+  }
+}
+
+const exhausted = (what: string) => new TemplateFailed(`The chat template of the model exceeds its budget of ${what}`)
+
+/** Messages whose spellings of control tokens are exchanged for marks, and the way back. */
+class Defused {
+  readonly messages: unknown
+  readonly #mark: string
+  readonly #found: string[] = []
+
+  constructor(messages: readonly TemplateMessage[], spelling: RegExp | null) {
+    this.#mark = spelling === null ? '' : unusedMark(messages)
+    this.messages = spelling === null ? messages : this.#exchange(messages, spelling)
+  }
+
+  /** The rendered text, cut where the marks are: what they stand for is text, the rest may hold control tokens. */
+  pieces(rendered: string): PromptPiece[] {
+    if (this.#found.length === 0) return [{ text: rendered, control: true }]
+    return rendered
+      .split(new RegExp(`${this.#mark}(\\d+)z`))
+      .map((text, i) => (i % 2 === 0 ? { text, control: true } : { text: this.#found[Number(text)] ?? '', control: false }))
+      .filter(piece => piece.text !== '')
+  }
+
+  #exchange(value: unknown, spelling: RegExp): unknown {
+    if (typeof value === 'string')
+      return value.replace(spelling, found => `${this.#mark}${this.#found.push(found) - 1}z`)
+    if (Array.isArray(value)) return value.map(item => this.#exchange(item, spelling))
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#exchange(item, spelling)]))
+    return value
+  }
+}
+
+/** Lower-case letters and digits alone, so that trimming and JSON leave it as it is; never in the messages themselves. */
+function unusedMark(messages: readonly TemplateMessage[]): string {
+  const text = JSON.stringify(messages)
+  for (let i = 0; ; i++) if (!text.includes(`zq${i}q`)) return `zq${i}q`
+}
+
+const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

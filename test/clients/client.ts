@@ -1,0 +1,107 @@
+/**
+ * What the scenarios ask of a client: the calls of a program, in the client's own way of making them. The types are the part of
+ * OpenAI's objects that the scenarios look at.
+ */
+export interface Client {
+  /** Package and version line, as in the table of test names. */
+  readonly name: string
+  /** Which OpenAPI file describes what this client was made for. */
+  readonly era: 'legacy' | 'newest'
+  listModels(): Promise<string[]>
+  retrieveModel(name: string): Promise<Model>
+  chat(body: ChatBody): Promise<Chat>
+  /** @param signal ends the stream from the client's side */
+  chatStream(body: ChatBody, signal?: AbortSignal): AsyncIterable<ChatChunk>
+  completion(body: CompletionBody): Promise<Completion>
+  completionStream(body: CompletionBody): AsyncIterable<Completion>
+  embed(body: EmbeddingBody): Promise<Embeddings>
+  /** The client's own helper that puts chunks together, where it has one. */
+  accumulate?(body: ChatBody): Promise<{ chat: Chat; deltas: string[] }>
+  /** The same client with another key. */
+  withKey(key: string): Client
+  /** What a program sees in this client's error. @throws the error itself when it is not one of an API's answer */
+  seen(error: unknown): SeenError
+}
+
+export interface SeenError {
+  status: number | undefined
+  code: string | null | undefined
+  param: string | null | undefined
+  type: string | null | undefined
+  message: string
+  requestId: string | null | undefined
+  /** The name of its class, where the client has one per status. */
+  className: string | undefined
+}
+
+export interface Message {
+  role: 'system' | 'user' | 'assistant'
+  content: string
+}
+
+interface Sampling {
+  model: string
+  max_tokens?: number
+  temperature?: number
+  top_p?: number
+  seed?: number
+  n?: number
+  stop?: string | string[]
+  stream_options?: { include_usage: boolean }
+}
+
+export interface ChatBody extends Sampling {
+  messages: Message[]
+}
+
+export interface CompletionBody extends Sampling {
+  prompt: string | string[]
+}
+
+export interface EmbeddingBody {
+  model: string
+  input: string | string[] | number[] | number[][]
+  encoding_format?: 'float' | 'base64'
+  dimensions?: number
+}
+
+export interface Model {
+  id: string
+  object: string
+  created: number
+  owned_by: string
+}
+
+export interface Usage {
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+}
+
+interface Reply {
+  id: string
+  object: string
+  created: number
+  model: string
+}
+
+export interface Chat extends Reply {
+  choices: { index: number; message: { role: string; content: string | null }; finish_reason: string | null }[]
+  usage?: Usage | undefined
+}
+
+export interface ChatChunk extends Reply {
+  choices: { index: number; delta: { role?: string | undefined; content?: string | null | undefined }; finish_reason: string | null }[]
+  usage?: Usage | null | undefined
+}
+
+export interface Completion extends Reply {
+  choices: { index: number; text: string; finish_reason: string | null }[]
+  usage?: Usage | null | undefined
+}
+
+export interface Embeddings {
+  model: string
+  data: { index: number; embedding: number[] | string }[]
+  usage: { prompt_tokens: number; total_tokens: number }
+}
