@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { embeddedEngine } from './engines/embedded.ts'
 import { llamaEngine } from './engines/llama/index.ts'
-import { upstreamEngine } from './engines/upstream/index.ts'
+import { type UpstreamPool, upstreamEngine, upstreamPool } from './engines/upstream/index.ts'
 import { makeServer, type Server } from './http/server.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
 import { type Ids, makeIds } from './lib/ids.ts'
@@ -46,10 +46,11 @@ export async function open(
   const ids: Ids = makeIds(random)
   const store = await openStore({ dataDir: config.data_dir, clock, log, ...(lock !== undefined && { lock }) })
   const keys = makeKeys({ store, clock, ids })
+  const engines = engineMakers(config, { version, log, clock })
   const models = makeCatalogue({
     ...modelsOf(config),
     aliases: config.aliases,
-    makers: makers(config, version, log, clock),
+    makers: engines.makers,
     created: seconds(clock),
   })
   const usage = makeUsage({ store, clock, ids, log })
@@ -61,6 +62,7 @@ export async function open(
     services: { models, usage, clock, ids, random, log },
     async close() {
       await models.close()
+      await engines.close()
       await store.close()
     },
   }
@@ -81,8 +83,9 @@ export function serve({ config, version, keys, services }: Parlance): Server {
 const modelFile = (name: string) => join(packageRoot(import.meta.url), 'models', name)
 
 function modelsOf(config: Config) {
-  const local: LocalEntry[] = [{ name: builtIn.chat, file: modelFile(`${builtIn.chat}.gguf`) }]
-  const embedded = [{ name: builtIn.embedding, file: modelFile(`${builtIn.embedding}.bin`) }]
+  const isFree = ({ name }: { name: string }) => !(name in config.models) // a model of the operator may take a built-in name
+  const local: LocalEntry[] = [{ name: builtIn.chat, file: modelFile(`${builtIn.chat}.gguf`) }].filter(isFree)
+  const embedded = [{ name: builtIn.embedding, file: modelFile(`${builtIn.embedding}.bin`) }].filter(isFree)
   const upstream = []
   for (const [name, model] of Object.entries(config.models)) {
     const price = priceOf(model.price)
@@ -92,13 +95,37 @@ function modelsOf(config: Config) {
   return { local, embedded, upstream }
 }
 
-function makers(config: Config, version: string, log: Log, clock: Clock): EngineMakers {
-  return {
+/** How engines start. Models of one origin share its connections; `close` ends them all. */
+function engineMakers(config: Config, { version, log, clock }: { version: string; log: Log; clock: Clock }) {
+  const pools = new Map<string, UpstreamPool>()
+  const poolOf = (baseUrl: string) => {
+    const { origin } = new URL(baseUrl)
+    const pool = pools.get(origin) ?? upstreamPool(baseUrl)
+    pools.set(origin, pool)
+    return pool
+  }
+  const makers: EngineMakers = {
     local: model => llamaEngine({ ...model, log, clock }),
     embedded: embeddedEngine,
     upstream({ name, upstream, target }) {
-      const server = config.upstreams[upstream]!
-      return upstreamEngine({ name, target, baseUrl: server.base_url, apiKey: server.api_key, version, log, clock })
+      const {
+        base_url: baseUrl,
+        api_key: apiKey,
+        first_byte_timeout_ms: firstByteMs,
+        idle_timeout_ms: idleMs,
+      } = config.upstreams[upstream]!
+      const timeouts = { ...(firstByteMs !== undefined && { firstByteMs }), ...(idleMs !== undefined && { idleMs }) }
+      return upstreamEngine({
+        name,
+        target,
+        baseUrl,
+        ...(apiKey !== undefined && { apiKey }),
+        timeouts,
+        pool: poolOf(baseUrl),
+        version,
+        log,
+      })
     },
   }
+  return { makers, close: () => Promise.all([...pools.values()].map(pool => pool.close())) }
 }

@@ -42,6 +42,10 @@ async function converse(parlance: Parlance, caller: Caller, model: string, histo
   })
   if (process.stdin.isTTY) process.stdout.write(`${model}. An empty line or Ctrl+D ends; Ctrl+C stops a reply.\n`)
   let reply: AbortController | undefined
+  let closed = false
+  lines.on('close', () => {
+    closed = true // piped input ends before its last line is answered
+  })
   lines.on('SIGINT', () => (reply === undefined ? lines.close() : reply.abort()))
   lines.setPrompt(process.stdin.isTTY ? '> ' : '')
   lines.prompt()
@@ -54,7 +58,7 @@ async function converse(parlance: Parlance, caller: Caller, model: string, histo
       content: await answer(parlance, caller, { model, messages: history, stream: true }, reply.signal),
     })
     reply = undefined
-    lines.prompt()
+    if (!closed) lines.prompt()
   }
   lines.close()
 }

@@ -176,7 +176,7 @@ test('fields that only an upstream knows are kept: around the choices, in a choi
     choices: [
       {
         index: 0,
-        delta: { notes: ['n2'], audio: { id: 'audio_1', transcript: 'lo' } },
+        delta: { content: null, notes: ['n2'], audio: { id: 'audio_1', transcript: 'lo' } },
         logprobs: null,
         finish_reason: 'stop' as const,
       },

@@ -23,6 +23,7 @@ import type {
   CompletionChunkChoice,
   CompletionLogprobs,
 } from '../wire/completions.ts'
+import { isRecord } from '../wire/walk.ts'
 
 /**
  * The whole chat reply: choices by index, `usage` of the last chunk that has one. `content` is null only when there is no text but
@@ -241,10 +242,6 @@ function mergedRecords(before: Record<string, unknown>, more: Record<string, unk
     joined.set(name, labels.has(name) ? value : merged(joined.get(name), value))
   }
   return Object.fromEntries(joined)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Grows `into`, which must be ours: copying it for every chunk would cost the square of the reply. */

@@ -59,7 +59,8 @@ function checkVocabulary(header: GgufHeader): number {
   }
   for (const name of ['bos', 'eos', 'eot', 'unknown', 'padding', 'separator']) {
     const id = header.number(`tokenizer.ggml.${name}_token_id`)
-    if (id !== undefined && !(id >= 0 && id < tokens.length)) throw unusable(`its ${name} token ${id} is not in its vocabulary`)
+    if (id !== undefined && !(id >= 0 && id < tokens.length))
+      throw unusable(`its ${name} token ${id} is not in its vocabulary`)
   }
   return tokens.length
 }

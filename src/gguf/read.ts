@@ -202,7 +202,8 @@ function readAlignment(cursor: Cursor, entries: ReadonlyMap<string, Entry>): num
   const entry = entries.get('general.alignment')
   if (entry === undefined) return defaultAlignment
   const value = entry.type === 'u32' && !entry.array ? new Cursor(cursor.bytes, entry.at).u32() : 0
-  if (value < 1 || value > 65_536 || (value & (value - 1)) !== 0) throw broken("'general.alignment' is not a power of two")
+  if (value < 1 || value > 65_536 || (value & (value - 1)) !== 0)
+    throw broken("'general.alignment' is not a power of two")
   return value
 }
 
@@ -267,7 +268,7 @@ class Cursor {
 
   ascii(count: number): string {
     const at = this.skip(count)
-    return this.bytes.toString("latin1", at, at + count)
+    return this.bytes.toString('latin1', at, at + count)
   }
 
   u32(): number {
@@ -285,7 +286,7 @@ class Cursor {
   string(mostBytes: number, what: string): string {
     const length = this.u64(mostBytes, `the length of ${what}`)
     const at = this.skip(length)
-    return this.bytes.toString("utf8", at, at + length)
+    return this.bytes.toString('utf8', at, at + length)
   }
 
   /** Passes over a value without decoding it. */

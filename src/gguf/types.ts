@@ -3,13 +3,14 @@
  * Source: the GGUF specification in ggml (docs/gguf.md) and the block sizes of ggml's type table.
  */
 
-/** The types a metadata value (or an item of an array) can have, in the order of their numbers in the file. Number 9 is the array. */
-export const scalarTypes = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'bool', 'string'] as const
-export const wideTypes = ['u64', 'i64', 'f64'] as const
+/** The types a metadata value (or an item of an array) can have. */
+export type ScalarType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'bool' | 'string' | 'u64' | 'i64' | 'f64'
 
-export type ScalarType = (typeof scalarTypes)[number] | (typeof wideTypes)[number]
+/** In the order of their numbers in the file. Number 9 is the array; the wide types follow it. */
+export const scalarTypes: readonly ScalarType[] = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'bool', 'string']
+export const wideTypes: readonly ScalarType[] = ['u64', 'i64', 'f64']
 
-/** The number of the array type; the wide types follow it. */
+/** The number of the array type. */
 export const arrayTypeNumber = 9
 
 /** A value as it is written. `u64` and `i64` take a bigint, since a number cannot hold all of them. */

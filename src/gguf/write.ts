@@ -64,7 +64,9 @@ export function* pieces(source: GgufSource): Generator<Uint8Array> {
   for (const [i, tensor] of source.tensors.entries()) {
     const values = typeof tensor.data === 'function' ? tensor.data() : tensor.data
     if (values.length !== count(tensor.shape))
-      throw new Error(`GGUF: tensor '${tensor.name}' has ${values.length} numbers, its shape says ${count(tensor.shape)}`)
+      throw new Error(
+        `GGUF: tensor '${tensor.name}' has ${values.length} numbers, its shape says ${count(tensor.shape)}`,
+      )
     const bytes = encode(values, stored(tensor))
     if (bytes.length !== sizes[i]) throw new Error(`GGUF: tensor '${tensor.name}' has an unexpected size`)
     yield bytes
@@ -137,7 +139,8 @@ function writeValue(out: ByteWriter, value: MetadataValue): void {
   }
 }
 
-type NumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64'
+const numberBytes = { u8: 1, i8: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4, f64: 8 } as const
+type NumberType = keyof typeof numberBytes
 
 /** Little-endian numbers and strings into a buffer that grows by doubling. */
 class ByteWriter {
@@ -159,30 +162,31 @@ class ByteWriter {
 
   /** Buffer's own range checks refuse a number that does not fit. */
   number(type: NumberType, value: number): void {
+    const at = this.#room(numberBytes[type])
     switch (type) {
       case 'u8':
-        this.#buffer.writeUInt8(value, this.#room(1))
+        this.#buffer.writeUInt8(value, at)
         return
       case 'i8':
-        this.#buffer.writeInt8(value, this.#room(1))
+        this.#buffer.writeInt8(value, at)
         return
       case 'u16':
-        this.#buffer.writeUInt16LE(value, this.#room(2))
+        this.#buffer.writeUInt16LE(value, at)
         return
       case 'i16':
-        this.#buffer.writeInt16LE(value, this.#room(2))
+        this.#buffer.writeInt16LE(value, at)
         return
       case 'u32':
-        this.#buffer.writeUInt32LE(value, this.#room(4))
+        this.#buffer.writeUInt32LE(value, at)
         return
       case 'i32':
-        this.#buffer.writeInt32LE(value, this.#room(4))
+        this.#buffer.writeInt32LE(value, at)
         return
       case 'f32':
-        this.#buffer.writeFloatLE(value, this.#room(4))
+        this.#buffer.writeFloatLE(value, at)
         return
       case 'f64':
-        this.#buffer.writeDoubleLE(value, this.#room(8))
+        this.#buffer.writeDoubleLE(value, at)
     }
   }
 
@@ -233,8 +237,8 @@ const padded = (bytes: number) => Math.ceil(bytes / defaultAlignment) * defaultA
 const padding = (bytes: number) => new Uint8Array(padded(bytes) - bytes)
 
 function typeNumber(type: ScalarType): number {
-  const narrow = scalarTypes.findIndex(name => name === type)
-  return narrow >= 0 ? narrow : arrayTypeNumber + 1 + wideTypes.findIndex(name => name === type)
+  const narrow = scalarTypes.indexOf(type)
+  return narrow >= 0 ? narrow : arrayTypeNumber + 1 + wideTypes.indexOf(type)
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
+import { describe } from '../lib/log.ts'
 import { execute, type Services } from '../platform/execute.ts'
 import type { Caller, Keys } from '../platform/keys.ts'
 import type { Operation, Reply } from '../platform/operation.ts'
@@ -119,8 +120,9 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
       )
       await write(outcome, request, reply, leaving.signal)
     } catch (error) {
-      if (reply.raw.headersSent) throw error
-      sendError(error, request, reply)
+      if (leaving.signal.aborted) return // nobody is there to be told
+      if (reply.raw.headersSent) log.error('stream.broken', { requestId: id, cause: describe(error) })
+      else sendError(error, request, reply)
     } finally {
       running.delete(leaving)
       if (reply.raw.headersSent && !reply.raw.writableEnded) reply.raw.end()

@@ -12,9 +12,9 @@ export interface EngineMakers {
 export interface LocalEntry {
   name: string
   file: string
-  context?: number | undefined
-  slots?: number | undefined
-  threads?: number | undefined
+  context?: number
+  slots?: number
+  threads?: number
   price?: Price
 }
 

@@ -161,7 +161,7 @@ export class GroupCommit {
     } else if (mayPass(failure)) {
       this.#condition.failing(failure)
       this.#retry()
-    } else this.#condition.fail(failure)
+    } else if (failure.kind === 'sync') this.#condition.fail(failure)
   }
 
   /** Tries a small write after a while, so that the state heals without traffic. */

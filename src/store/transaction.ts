@@ -1,4 +1,4 @@
-import { type Failure, failureOf } from './failure.ts'
+import { type Failure, failureOf, mayPass } from './failure.ts'
 import type { Connection, Ran } from './sqlite-connection.ts'
 import type { CallMessage, Outcome, Text } from './writer-messages.ts'
 
@@ -36,12 +36,14 @@ function runCall(connection: Connection, texts: readonly Text[], call: CallMessa
     return { ok: true, ran }
   } catch (error) {
     // Some errors (disk full, I/O) make SQLite roll back the whole transaction by itself.
-    if (!connection.inTransaction) throw error
+    if (!connection.inTransaction) throw mayPass(failureOf(error)) ? error : new Error(ended, { cause: error })
     connection.exec('rollback to call')
     connection.exec('release call')
     return { ok: false, failure: error instanceof Stale ? { kind: 'stale', message: error.message } : failureOf(error) }
   }
 }
+
+const ended = 'A statement ended the transaction that it shares with others: `or rollback` cannot be used here.'
 
 function runStatement(connection: Connection, texts: readonly Text[], statement: CallMessage[number]): Ran {
   const text = texts[statement.text]

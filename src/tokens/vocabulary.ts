@@ -2,9 +2,10 @@
  * The tokens of one rank table: bytes by rank, and rank by bytes. Both directions are flat typed arrays, so that a table costs a few
  * megabytes and no objects, and a look-up neither allocates nor makes a string.
  *
- * The way back is an open hash table of four words per slot: for a token of up to 8 bytes the bytes themselves, for a longer one
- * its first four bytes and a hash; then the rank and the length. A short look-up is therefore exact after one slot; a long one is
- * confirmed by its bytes.
+ * Merging asks mostly for bytes that are no token, all over the table, so its speed is that of the processor's cache. The way back
+ * is therefore an open hash table of one word per slot (the rank and 14 bits of the hash: nearly every miss ends here) beside two
+ * words per rank: for a token of up to 7 bytes the bytes themselves and the length, which makes a hit exact without further
+ * reading; for a longer one the hash and the length, confirmed by its bytes.
  */
 export class Vocabulary {
   /** One more than the highest rank. */
@@ -18,7 +19,10 @@ export class Vocabulary {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #offsets: Uint32Array
+  /** `tag << 18 | rank + 1`; 0 where empty. */
   readonly #slots: Int32Array
+  /** Two words by rank. */
+  readonly #keys: Int32Array
   readonly #shift: number
 
   /**
@@ -30,10 +34,12 @@ export class Vocabulary {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#offsets = offsets
     this.size = offsets.length - 1
+    if (this.size >= rankMask) throw new Error(`a table may have at most ${rankMask - 1} ranks`)
     let bits = 4
     while (1 << bits < this.size * 2) bits++
     this.#shift = 32 - bits
-    this.#slots = new Int32Array(4 << bits)
+    this.#slots = new Int32Array(1 << bits)
+    this.#keys = new Int32Array(this.size * 2)
     this.pairs = new Int32Array(0x10000).fill(-1)
     this.singles = new Int32Array(0x100).fill(-1)
     this.longestBytes = this.#index()
@@ -45,6 +51,11 @@ export class Vocabulary {
     const end = this.#offsets[rank + 1]
     if (start === undefined || end === undefined || start === end) return undefined
     return this.#bytes.subarray(start, end)
+  }
+
+  /** The length of a token that exists, in bytes. */
+  lengthOf(rank: number): number {
+    return this.#keys[rank * 2 + 1]! >>> 24
   }
 
   /** The rank of the token that is exactly these bytes. */
@@ -59,24 +70,32 @@ export class Vocabulary {
   /**
    * The rank of the token that is exactly these bytes, or -1.
    * @param view the text; readable for `padding` bytes past its end
+   * @param length 1 to 255
    */
   find(view: DataView, start: number, length: number): number {
     let low = view.getInt32(start, true)
-    let high = 0
+    let high = length << 24
     if (length <= 4) low &= lowMasks[length]!
-    else if (length <= 8) high = view.getInt32(start + 4, true) & lowMasks[length - 4]!
-    else high = hashRest(view, start, length)
+    else if (length <= inlineMax) high |= view.getInt32(start + 4, true) & lowMasks[length - 4]!
+    else high |= hashRest(view, start, length) & 0xffffff
     const slots = this.#slots
-    const mask = slots.length - 1
-    let slot = slotOf(low, high, this.#shift)
+    const hash = hashOf(low, high)
+    const tag = hash << tagShift
+    let slot = hash >>> this.#shift
     for (;;) {
-      const stored = slots[slot + 3]!
+      const stored = slots[slot]!
       if (stored === 0) return -1
-      if (stored === length && slots[slot] === low && slots[slot + 1] === high) {
-        const rank = slots[slot + 2]!
-        if (length <= 8 || this.#equals(rank, view, start, length)) return rank
+      if ((stored & tagMask) === tag) {
+        const rank = (stored & rankMask) - 1
+        if (
+          this.#keys[rank * 2] === low &&
+          this.#keys[rank * 2 + 1] === high &&
+          (length <= inlineMax || this.#equals(rank, view, start, length))
+        ) {
+          return rank
+        }
       }
-      slot = (slot + 4) & mask
+      slot = (slot + 1) & (slots.length - 1)
     }
   }
 
@@ -92,7 +111,8 @@ export class Vocabulary {
   /** Puts every token into its slot. Returns the greatest length. */
   #index(): number {
     // Private fields are read once: this loop is most of the time a table takes to load.
-    const [slots, view, offsets, bytes, shift] = [this.#slots, this.#view, this.#offsets, this.#bytes, this.#shift]
+    const [slots, keys, view, offsets, bytes] = [this.#slots, this.#keys, this.#view, this.#offsets, this.#bytes]
+    const shift = this.#shift
     const mask = slots.length - 1
     let longest = 0
     for (let rank = 0, start = 0; rank < this.size; rank++) {
@@ -103,18 +123,19 @@ export class Vocabulary {
       if (length === 1) this.singles[bytes[start]!] = rank
       if (length === 2) this.pairs[(bytes[start]! << 8) | bytes[start + 1]!] = rank
       let low = view.getInt32(start, true)
-      let high = 0
+      let high = length << 24
       if (length <= 4) low &= lowMasks[length]!
-      else if (length <= 8) high = view.getInt32(start + 4, true) & lowMasks[length - 4]!
-      else high = hashRest(view, start, length)
-      let slot = slotOf(low, high, shift)
-      while (slots[slot + 3] !== 0) slot = (slot + 4) & mask
-      slots[slot] = low
-      slots[slot + 1] = high
-      slots[slot + 2] = rank
-      slots[slot + 3] = length
+      else if (length <= inlineMax) high |= view.getInt32(start + 4, true) & lowMasks[length - 4]!
+      else high |= hashRest(view, start, length) & 0xffffff
+      const hash = hashOf(low, high)
+      let slot = hash >>> shift
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = (hash << tagShift) | (rank + 1)
+      keys[rank * 2] = low
+      keys[rank * 2 + 1] = high
       start = end
     }
+    if (longest > 255) throw new Error('a token may have at most 255 bytes')
     return longest
   }
 }
@@ -122,13 +143,23 @@ export class Vocabulary {
 /** Bytes that must be readable after the end of every text and table, because words of four bytes are read. */
 export const padding = 8
 
-/** Where the search for a token starts. */
-function slotOf(low: number, high: number, shift: number): number {
-  return (Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> shift) << 2
-}
+/** Tokens up to this many bytes are kept in their two words, with the length in the last byte. */
+const inlineMax = 7
+
+const rankMask = 0x3ffff
+const tagMask = ~rankMask
+const tagShift = 18
 
 /** Keep the first n bytes of a little-endian word. */
 const lowMasks = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
+
+/** The high bits choose the slot, the low ones are the tag. */
+function hashOf(low: number, high: number): number {
+  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b)
+  hash ^= hash >>> 15
+  hash = Math.imul(hash, 0x2c1b3c6d)
+  return hash ^ (hash >>> 13)
+}
 
 /** A hash of everything after the first four bytes. */
 function hashRest(view: DataView, start: number, length: number): number {

@@ -56,6 +56,10 @@ const OtherPart = Type.Unsafe<{ type: string & {} }>({
 })
 
 export const ContentPart = Type.Union([TextPart, ImagePart, AudioPart, FilePart, RefusalPart, OtherPart])
+/** Only those of OpenAI. */
+export type KnownPart = Static<
+  typeof TextPart | typeof ImagePart | typeof AudioPart | typeof FilePart | typeof RefusalPart
+>
 export type ContentPart = Static<typeof ContentPart>
 
 const Content = Type.Union([text(), Type.Array(ContentPart, { minItems: 1, maxItems: partsMax })], {

@@ -26,6 +26,7 @@ import type { CompletionUsage } from './common.ts'
 import type { Completion, CompletionChoice, CompletionChunk, CompletionRequest } from './completions.ts'
 import type { Embedding, EmbeddingList, EmbeddingRequest } from './embeddings.ts'
 import type { ErrorBody } from './errors.ts'
+import type { KnownPart } from './messages.ts'
 import type { Model, ModelList } from './models.ts'
 
 type Chat6 = OpenAI.ChatCompletionCreateParams
@@ -51,6 +52,9 @@ export type Requests = [
   Expect<Fits<OpenAI4.ChatCompletionMessageParam, ChatMessage>>,
   Expect<None<Exclude<AllKeys<OpenAI.ChatCompletionMessageParam>, AllKeys<ChatMessage>>>>,
   Expect<None<Exclude<AllKeys<ChatMessage>, AllKeys<OpenAI.ChatCompletionMessageParam>>>>,
+  // Apart, because `ContentPart` also lets parts through that nobody knows.
+  Expect<Fits<OpenAI.ChatCompletionContentPart | OpenAI.ChatCompletionContentPartRefusal, KnownPart>>,
+  Expect<Fits<OpenAI4.ChatCompletionContentPart | OpenAI4.ChatCompletionContentPartRefusal, KnownPart>>,
   Expect<Fits<Completion6, CompletionRequest>>,
   Expect<Fits<Completion4, CompletionRequest>>,
   Expect<Fits<Omit<Completion3, VagueIn3>, Omit<CompletionRequest, VagueIn3>>>,

@@ -1,12 +1,26 @@
+/** A client and its version line. */
+export interface ClientKind {
+  /** In test names. */
+  readonly name: string
+  /** Which OpenAPI file describes what this client was made for. */
+  readonly era: 'legacy' | 'newest'
+  /** Whether it helps to put chunks together. */
+  readonly accumulates: boolean
+  open(at: Connection): Client
+}
+
+/** All that a program changes to use another server. */
+export interface Connection {
+  /** With `/v1`. */
+  baseURL: string
+  apiKey: string
+}
+
 /**
  * What the scenarios ask of a client: the calls of a program, in the client's own way of making them. The types are the part of
  * OpenAI's objects that the scenarios look at.
  */
 export interface Client {
-  /** Package and version line, as in the table of test names. */
-  readonly name: string
-  /** Which OpenAPI file describes what this client was made for. */
-  readonly era: 'legacy' | 'newest'
   listModels(): Promise<string[]>
   retrieveModel(name: string): Promise<Model>
   chat(body: ChatBody): Promise<Chat>
@@ -15,8 +29,8 @@ export interface Client {
   completion(body: CompletionBody): Promise<Completion>
   completionStream(body: CompletionBody): AsyncIterable<Completion>
   embed(body: EmbeddingBody): Promise<Embeddings>
-  /** The client's own helper that puts chunks together, where it has one. */
-  accumulate?(body: ChatBody): Promise<{ chat: Chat; deltas: string[] }>
+  /** The client's own helper that puts chunks together. @throws where it has none */
+  accumulate(body: ChatBody): Promise<{ chat: Chat; deltas: string[] }>
   /** The same client with another key. */
   withKey(key: string): Client
   /** What a program sees in this client's error. @throws the error itself when it is not one of an API's answer */
@@ -91,7 +105,11 @@ export interface Chat extends Reply {
 }
 
 export interface ChatChunk extends Reply {
-  choices: { index: number; delta: { role?: string | undefined; content?: string | null | undefined }; finish_reason: string | null }[]
+  choices: {
+    index: number
+    delta: { role?: string | undefined; content?: string | null | undefined }
+    finish_reason: string | null
+  }[]
   usage?: Usage | null | undefined
 }
 

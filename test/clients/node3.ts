@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream'
 import { Configuration, OpenAIApi } from 'openai-v3'
-import type { ChatChunk, Client, Completion, SeenError } from './client.ts'
+import type { ChatChunk, Client, ClientKind, Completion, Connection, SeenError } from './client.ts'
 
 /** openai-node 3.3: axios, and no help with streams, so this reads them as programs of 2023 did: line by line. */
-export function node3({ baseURL, apiKey }: { baseURL: string; apiKey: string }): Client {
+export const node3: ClientKind = { name: 'openai-node 3.3', era: 'legacy', accumulates: false, open }
+
+function open({ baseURL, apiKey }: Connection): Client {
   const api = new OpenAIApi(new Configuration({ basePath: baseURL, apiKey }))
   return {
-    name: 'openai-node 3.3',
-    era: 'legacy',
-    withKey: key => node3({ baseURL, apiKey: key }),
+    withKey: key => open({ baseURL, apiKey: key }),
     async listModels() {
       return (await api.listModels()).data.data.map(model => model.id)
     },
@@ -47,13 +47,15 @@ export function node3({ baseURL, apiKey }: { baseURL: string; apiKey: string }):
     async embed(body) {
       return (await api.createEmbedding(body)).data
     },
+    accumulate: () => Promise.reject(new Error('openai-node 3.3 leaves that to the program.')),
     seen,
   }
 }
 
 /** With `responseType: 'stream'` axios hands out the body itself, which the client's types do not say. */
 function asStream(data: unknown): Readable {
-  if (typeof data === 'object' && data !== null && Symbol.asyncIterator in data && 'setEncoding' in data) return data as Readable
+  if (typeof data === 'object' && data !== null && Symbol.asyncIterator in data && 'setEncoding' in data)
+    return data as Readable
   throw new TypeError('The reply is not a stream.')
 }
 
@@ -78,11 +80,19 @@ interface LooseCompletion extends Omit<Completion, 'choices'> {
 
 const withIndexes = (reply: LooseCompletion): Completion => ({
   ...reply,
-  choices: reply.choices.map(({ index, text, finish_reason }) => ({ index: index!, text: text!, finish_reason: finish_reason ?? null })),
+  choices: reply.choices.map(({ index, text, finish_reason }) => ({
+    index: index!,
+    text: text!,
+    finish_reason: finish_reason ?? null,
+  })),
 })
 
 interface AxiosFailure {
-  response: { status: number; data: { error: Pick<SeenError, 'code' | 'param' | 'type' | 'message'> }; headers: Record<string, string> }
+  response: {
+    status: number
+    data: { error: Pick<SeenError, 'code' | 'param' | 'type' | 'message'> }
+    headers: Record<string, string>
+  }
 }
 
 function seen(error: unknown): SeenError {

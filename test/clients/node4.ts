@@ -1,39 +1,57 @@
-import OpenAI6 from 'openai'
+import OpenAI6, * as v6 from 'openai'
 import OpenAI4, * as v4 from 'openai-v4'
 import OpenAI420, * as v420 from 'openai-v4-20'
 import OpenAI5, * as v5 from 'openai-v5'
 import OpenAI7, * as v7 from 'openai-v7'
-import * as v6 from 'openai'
-import type { Chat, ChatBody, ChatChunk, Client, Completion, CompletionBody, EmbeddingBody, Embeddings, Model } from './client.ts'
+import type {
+  Chat,
+  ChatBody,
+  ChatChunk,
+  Client,
+  ClientKind,
+  Completion,
+  CompletionBody,
+  Connection,
+  EmbeddingBody,
+  Embeddings,
+  Model,
+} from './client.ts'
 
 /** openai-node from 4.20 to 7: one shape of calls, five packages. */
-export function node4(at: { baseURL: string; apiKey: string }): Client[] {
-  const options = { ...at, maxRetries: 0 }
-  const make = (name: string, era: Client['era'], open: (options: Options) => OpenAINode, errors: ErrorClasses, stream?: Streams) =>
-    adapt({ name, era, open, errors, stream }, options)
-  return [
-    make('openai-node 4.20', 'legacy', given => new OpenAI420(given), v420, (given, body) =>
-      new OpenAI420(given).beta.chat.completions.stream(body),
-    ),
-    make('openai-node 4.104', 'newest', given => new OpenAI4(given), v4, (given, body) =>
-      new OpenAI4(given).beta.chat.completions.stream(body),
-    ),
-    make('openai-node 5', 'newest', given => new OpenAI5(given), v5, (given, body) =>
-      new OpenAI5(given).chat.completions.stream(body),
-    ),
-    make('openai-node 6', 'newest', given => new OpenAI6(given), v6, (given, body) =>
-      new OpenAI6(given).chat.completions.stream(body),
-    ),
-    make('openai-node 7', 'newest', given => new OpenAI7(given), v7, (given, body) =>
-      new OpenAI7(given).chat.completions.stream(body),
-    ),
-  ]
+export const node4: readonly ClientKind[] = [
+  kind('openai-node 4.20', 'legacy', v420, at => {
+    const client = new OpenAI420(at)
+    return { client, stream: body => client.beta.chat.completions.stream(body) }
+  }),
+  kind('openai-node 4.104', 'newest', v4, at => {
+    const client = new OpenAI4(at)
+    return { client, stream: body => client.beta.chat.completions.stream(body) }
+  }),
+  kind('openai-node 5', 'newest', v5, at => {
+    const client = new OpenAI5(at)
+    return { client, stream: body => client.chat.completions.stream(body) }
+  }),
+  kind('openai-node 6', 'newest', v6, at => {
+    const client = new OpenAI6(at)
+    return { client, stream: body => client.chat.completions.stream(body) }
+  }),
+  kind('openai-node 7', 'newest', v7, at => {
+    const client = new OpenAI7(at)
+    return { client, stream: body => client.chat.completions.stream(body) }
+  }),
+]
+
+type Options = Connection & { maxRetries: number }
+
+interface Opened {
+  client: OpenAINode
+  stream(body: ChatBody & { stream: true }): ChatStream
 }
 
-interface Options {
-  baseURL: string
-  apiKey: string
-  maxRetries: number
+function kind(name: string, era: ClientKind['era'], errors: ErrorClasses, make: (at: Options) => Opened): ClientKind {
+  const open = (at: Connection): Client =>
+    adapt(make({ ...at, maxRetries: 0 }), errors, apiKey => open({ ...at, apiKey }))
+  return { name, era, accumulates: true, open }
 }
 
 /** The part of openai-node that all versions from 4 on share. */
@@ -44,7 +62,10 @@ interface OpenAINode {
   }
   chat: {
     completions: {
-      create(body: ChatBody & { stream: true }, options?: { signal?: AbortSignal }): PromiseLike<AsyncIterable<ChatChunk>>
+      create(
+        body: ChatBody & { stream: true },
+        options?: { signal?: AbortSignal },
+      ): PromiseLike<AsyncIterable<ChatChunk>>
       create(body: ChatBody): PromiseLike<Chat>
     }
   }
@@ -54,8 +75,6 @@ interface OpenAINode {
   }
   embeddings: { create(body: EmbeddingBody): PromiseLike<Embeddings> }
 }
-
-type Streams = (options: Options, body: ChatBody & { stream: true }) => ChatStream
 
 interface ChatStream {
   on(event: 'content', listener: (delta: string) => void): unknown
@@ -76,21 +95,9 @@ interface ApiError extends Error {
   readonly requestID?: string | null | undefined
 }
 
-interface Version {
-  name: string
-  era: Client['era']
-  open: (options: Options) => OpenAINode
-  errors: ErrorClasses
-  stream: Streams | undefined
-}
-
-function adapt(version: Version, options: Options): Client {
-  const client = version.open(options)
-  const { stream } = version
+function adapt({ client, stream }: Opened, errors: ErrorClasses, withKey: Client['withKey']): Client {
   return {
-    name: version.name,
-    era: version.era,
-    withKey: apiKey => adapt(version, { ...options, apiKey }),
+    withKey,
     async listModels() {
       const names: string[] = []
       for await (const { id } of await client.models.list()) names.push(id)
@@ -106,16 +113,14 @@ function adapt(version: Version, options: Options): Client {
       yield* await client.completions.create({ ...body, stream: true })
     },
     embed: async body => client.embeddings.create(body),
-    ...(stream !== undefined && {
-      async accumulate(body: ChatBody) {
-        const deltas: string[] = []
-        const running = stream(options, { ...body, stream: true })
-        running.on('content', delta => deltas.push(delta))
-        return { chat: await running.finalChatCompletion(), deltas }
-      },
-    }),
+    async accumulate(body) {
+      const deltas: string[] = []
+      const running = stream({ ...body, stream: true })
+      running.on('content', delta => deltas.push(delta))
+      return { chat: await running.finalChatCompletion(), deltas }
+    },
     seen(error) {
-      if (!(error instanceof version.errors.APIError)) throw error
+      if (!(error instanceof errors.APIError)) throw error
       const { status, code, param, type, message } = error
       const requestId = error.requestID ?? error.request_id ?? headerOf(error.headers, 'x-request-id')
       return { status, code, param, type, message, requestId, className: error.constructor.name }

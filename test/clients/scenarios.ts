@@ -14,8 +14,8 @@ export interface Place {
 export interface Scenario {
   /** The promise. */
   readonly name: string
-  /** Left out for clients that have no such call. */
-  readonly needs?: 'accumulate'
+  /** Left out for clients that have no helper for chunks. */
+  readonly accumulates?: true
   run(client: Client, place: Place): Promise<void>
 }
 
@@ -69,7 +69,10 @@ export const scenarios: readonly Scenario[] = [
       const chunks = await all(client.chatStream(chatBody(place)))
       checkEnvelope(chunks, 'chat.completion.chunk', place.chat.answers)
       assert.deepEqual(pick(chunks[0]!.choices[0]!.delta), { role: 'assistant', content: '' })
-      assert.ok(chunks.slice(1).every(chunk => chunk.choices[0]!.delta.role === undefined), 'the role comes once')
+      assert.ok(
+        chunks.slice(1).every(chunk => chunk.choices[0]!.delta.role === undefined),
+        'the role comes once',
+      )
       assert.ok(chunks.slice(0, -1).every(chunk => chunk.choices[0]!.finish_reason === null))
       assert.deepEqual(pick(chunks.at(-1)!.choices[0]!.delta), {})
       const whole = await client.chat(chatBody(place))
@@ -84,7 +87,10 @@ export const scenarios: readonly Scenario[] = [
       const last = chunks.pop()!
       assert.deepEqual(last.choices, [])
       checkUsage(last.usage)
-      assert.ok(chunks.every(chunk => chunk.usage === null), 'all others carry usage: null')
+      assert.ok(
+        chunks.every(chunk => chunk.usage === null),
+        'all others carry usage: null',
+      )
       const whole = await client.chat(chatBody(place))
       assert.deepEqual(counts(last.usage), counts(whole.usage))
       const silent = await all(client.chatStream(chatBody(place)))
@@ -93,9 +99,9 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the client’s own accumulator makes the whole reply of the chunks',
-    needs: 'accumulate',
+    accumulates: true,
     async run(client, place) {
-      const { chat, deltas } = await client.accumulate!(chatBody(place))
+      const { chat, deltas } = await client.accumulate(chatBody(place))
       const whole = await client.chat(chatBody(place))
       assert.equal(chat.choices[0]!.message.content, whole.choices[0]!.message.content)
       assert.equal(chat.choices[0]!.message.role, 'assistant')
@@ -108,7 +114,10 @@ export const scenarios: readonly Scenario[] = [
     async run(client, place) {
       const body = chatBody(place, { n: 3, seed: 11, temperature: 1, max_tokens: 8 })
       const whole = await client.chat(body)
-      assert.deepEqual(whole.choices.map(choice => choice.index), [0, 1, 2])
+      assert.deepEqual(
+        whole.choices.map(choice => choice.index),
+        [0, 1, 2],
+      )
       const chunks = await all(client.chatStream(body))
       for (const index of [0, 1, 2]) {
         assert.equal(contentOf(chunks, index), whole.choices[index]!.message.content)
@@ -177,7 +186,10 @@ export const scenarios: readonly Scenario[] = [
       const prompts = ['One day', 'My favourite food is', 'The answer:']
       const body = { model: place.chat.asked, max_tokens: 6, temperature: 0 }
       const together = await client.completion({ ...body, prompt: prompts })
-      assert.deepEqual(together.choices.map(choice => choice.index), [0, 1, 2])
+      assert.deepEqual(
+        together.choices.map(choice => choice.index),
+        [0, 1, 2],
+      )
       for (const [index, prompt] of prompts.entries()) {
         const alone = await client.completion({ ...body, prompt })
         assert.equal(together.choices[index]!.text, alone.choices[0]!.text)
@@ -203,7 +215,10 @@ export const scenarios: readonly Scenario[] = [
     async run(client, { embed }) {
       const input = ['bread and butter', '你好，世界', 'async function main() {}']
       const together = await client.embed({ model: embed.asked, input })
-      assert.deepEqual(together.data.map(row => row.index), [0, 1, 2])
+      assert.deepEqual(
+        together.data.map(row => row.index),
+        [0, 1, 2],
+      )
       for (const [index, text] of input.entries()) {
         const alone = await client.embed({ model: embed.asked, input: text })
         closeTo(numbers(together.data[index]!.embedding), numbers(alone.data[0]!.embedding))
@@ -225,7 +240,12 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'dimensions shortens the vectors and keeps their length of one',
     async run(client, { embed }) {
-      const { data } = await client.embed({ model: embed.asked, input: 'short', dimensions: 16, encoding_format: 'float' })
+      const { data } = await client.embed({
+        model: embed.asked,
+        input: 'short',
+        dimensions: 16,
+        encoding_format: 'float',
+      })
       const vector = numbers(data[0]!.embedding)
       assert.equal(vector.length, 16)
       assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-3)
@@ -237,7 +257,12 @@ export const scenarios: readonly Scenario[] = [
       const key = 'sk-wrong-4f2b8d6a9c1e7f3b5d0a'
       const stranger = client.withKey(key)
       const error = await failure(stranger, () => stranger.chat(chatBody(place)))
-      expectError(error, { status: 401, code: 'invalid_api_key', type: 'invalid_request_error', className: 'AuthenticationError' })
+      expectError(error, {
+        status: 401,
+        code: 'invalid_api_key',
+        type: 'invalid_request_error',
+        className: 'AuthenticationError',
+      })
       assert.ok(!error.message.includes(key), 'the key is masked')
       const streamed = await failure(stranger, () => all(stranger.chatStream(chatBody(place))))
       assert.equal(streamed.status, 401)
@@ -255,7 +280,12 @@ export const scenarios: readonly Scenario[] = [
         () => client.retrieveModel(model),
       ]) {
         const error = await failure(client, call)
-        expectError(error, { status: 404, code: 'model_not_found', type: 'invalid_request_error', className: 'NotFoundError' })
+        expectError(error, {
+          status: 404,
+          code: 'model_not_found',
+          type: 'invalid_request_error',
+          className: 'NotFoundError',
+        })
         assert.ok(error.message.includes(model))
       }
     },
@@ -264,13 +294,37 @@ export const scenarios: readonly Scenario[] = [
     name: 'a bad parameter is a 400 that names it',
     async run(client, place) {
       const tooWarm = await failure(client, () => client.chat(chatBody(place, { temperature: 3 })))
-      expectError(tooWarm, { status: 400, code: 'decimal_above_max_value', param: 'temperature', type: 'invalid_request_error', className: 'BadRequestError' })
+      expectError(tooWarm, {
+        status: 400,
+        code: 'decimal_above_max_value',
+        param: 'temperature',
+        type: 'invalid_request_error',
+        className: 'BadRequestError',
+      })
       const empty = await failure(client, () => client.chat(chatBody(place, { messages: [] })))
-      expectError(empty, { status: 400, code: 'empty_array', param: 'messages', type: 'invalid_request_error', className: 'BadRequestError' })
+      expectError(empty, {
+        status: 400,
+        code: 'empty_array',
+        param: 'messages',
+        type: 'invalid_request_error',
+        className: 'BadRequestError',
+      })
       const many = await failure(client, () => all(client.chatStream(chatBody(place, { n: 1000 }))))
-      expectError(many, { status: 400, code: 'integer_above_max_value', param: 'n', type: 'invalid_request_error', className: 'BadRequestError' })
+      expectError(many, {
+        status: 400,
+        code: 'integer_above_max_value',
+        param: 'n',
+        type: 'invalid_request_error',
+        className: 'BadRequestError',
+      })
       const none = await failure(client, () => client.embed({ model: place.embed.asked, input: '' }))
-      expectError(none, { status: 400, code: 'empty_string', param: 'input', type: 'invalid_request_error', className: 'BadRequestError' })
+      expectError(none, {
+        status: 400,
+        code: 'empty_string',
+        param: 'input',
+        type: 'invalid_request_error',
+        className: 'BadRequestError',
+      })
     },
   },
   {
@@ -296,7 +350,11 @@ async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return list
 }
 
-function checkEnvelope(chunks: { id: string; object: string; created: number; model: string }[], object: string, model: string): void {
+function checkEnvelope(
+  chunks: { id: string; object: string; created: number; model: string }[],
+  object: string,
+  model: string,
+): void {
   const [first] = chunks
   assert.ok(first !== undefined, 'the stream has chunks')
   for (const { id, created } of chunks) assert.deepEqual({ id, created }, { id: first.id, created: first.created })
@@ -304,13 +362,18 @@ function checkEnvelope(chunks: { id: string; object: string; created: number; mo
   assert.deepEqual([...new Set(chunks.map(chunk => chunk.model))], [model])
 }
 
-function checkUsage(usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null | undefined): void {
+function checkUsage(
+  usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null | undefined,
+): void {
   assert.ok(usage !== null && usage !== undefined, 'usage is there')
   assert.ok(usage.prompt_tokens > 0 && usage.completion_tokens > 0)
   assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
 }
 
-const counts = (usage: { prompt_tokens: number; completion_tokens: number } | null | undefined) => [usage?.prompt_tokens, usage?.completion_tokens]
+const counts = (usage: { prompt_tokens: number; completion_tokens: number } | null | undefined) => [
+  usage?.prompt_tokens,
+  usage?.completion_tokens,
+]
 
 /** Role and content, as far as they are there. */
 const pick = ({ role, content }: { role?: unknown; content?: unknown }) => ({
@@ -319,7 +382,9 @@ const pick = ({ role, content }: { role?: unknown; content?: unknown }) => ({
 })
 
 const contentOf = (chunks: ChatChunk[], index: number): string =>
-  chunks.flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.delta.content ?? '')).join('')
+  chunks
+    .flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.delta.content ?? ''))
+    .join('')
 
 const textOf = (chunks: Completion[], index: number): string =>
   chunks.flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.text)).join('')
@@ -332,7 +397,8 @@ function numbers(embedding: number[] | string): number[] {
 
 function closeTo(actual: number[], expected: number[]): void {
   assert.equal(actual.length, expected.length)
-  for (const [place, value] of actual.entries()) assert.ok(Math.abs(value - expected[place]!) < 1e-5, `number ${place}: ${value}, not ${expected[place]}`)
+  for (const [place, value] of actual.entries())
+    assert.ok(Math.abs(value - expected[place]!) < 1e-5, `number ${place}: ${value}, not ${expected[place]}`)
 }
 
 async function failure(client: Client, call: () => Promise<unknown>) {

@@ -48,7 +48,15 @@ export async function record(target: string): Promise<Recorder> {
       onward.once('error', () => outgoing.destroy())
       onward.once('response', reply => {
         const chunks: Buffer[] = []
-        const exchange = { method, path, requestBody, status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.alloc(0), complete: false }
+        const exchange = {
+          method,
+          path,
+          requestBody,
+          status: reply.statusCode ?? 0,
+          headers: reply.headers,
+          body: Buffer.alloc(0),
+          complete: false,
+        }
         exchanges.push(exchange)
         outgoing.once('close', () => {
           exchange.body = Buffer.concat(chunks)

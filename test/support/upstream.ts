@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
 import { json } from 'node:stream/consumers'
+import { setImmediate as turn } from 'node:timers/promises'
 
 /** A well-behaved OpenAI-compatible server, deterministic: the same request gives the same reply. */
 export interface Upstream {
@@ -42,7 +42,11 @@ interface Body {
 }
 
 /** Names of its models. `endless` streams until it is left. */
-export const upstreamModels = { chat: 'upstream-chat-0613', endless: 'upstream-endless', embed: 'upstream-embed-002' } as const
+export const upstreamModels = {
+  chat: 'upstream-chat-0613',
+  endless: 'upstream-endless',
+  embed: 'upstream-embed-002',
+} as const
 
 const key = 'sk-upstream-V7kTz2QyXo4Wm8Lr'
 const embeddingLength = 64
@@ -91,25 +95,37 @@ export async function startUpstream(): Promise<Upstream> {
 
 async function answer(request: IncomingMessage, response: ServerResponse, requests: UpstreamRequest[]): Promise<void> {
   const path = request.url ?? ''
-  if (request.method !== 'POST') return fail(response, 404, { message: `Invalid URL (${request.method} ${path})`, code: null })
+  if (request.method !== 'POST')
+    return fail(response, 404, { message: `Invalid URL (${request.method} ${path})`, code: null })
   const body = (await json(request)) as Body
   requests.push({ path, headers: request.headers, body })
-  if (request.headers.authorization !== `Bearer ${key}`) return fail(response, 401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' })
+  if (request.headers.authorization !== `Bearer ${key}`)
+    return fail(response, 401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' })
   if (path === '/v1/embeddings') return send(response, 200, embeddings(body))
   const { chat, endless } = upstreamModels
   if (body.model !== chat && body.model !== endless)
-    return fail(response, 404, { message: `The model \`${body.model}\` does not exist or you do not have access to it.`, code: 'model_not_found' })
-  if ((body.temperature ?? 1) === 1.99) return fail(response, 429, { message: 'Rate limit reached.', code: 'rate_limit_exceeded', type: 'requests' })
+    return fail(response, 404, {
+      message: `The model \`${body.model}\` does not exist or you do not have access to it.`,
+      code: 'model_not_found',
+    })
+  if ((body.temperature ?? 1) === 1.99)
+    return fail(response, 429, { message: 'Rate limit reached.', code: 'rate_limit_exceeded', type: 'requests' })
   const kind = path === '/v1/chat/completions' ? chatKind : completionKind
   if (body.stream === true) return stream(response, body, kind)
   send(response, 200, whole(body, kind))
 }
 
 function send(response: ServerResponse, status: number, value: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req_of_the_upstream' }).end(JSON.stringify(value))
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req_of_the_upstream' })
+    .end(JSON.stringify(value))
 }
 
-function fail(response: ServerResponse, status: number, { message, code, type = 'invalid_request_error' }: { message: string; code: string | null; type?: string }): void {
+function fail(
+  response: ServerResponse,
+  status: number,
+  { message, code, type = 'invalid_request_error' }: { message: string; code: string | null; type?: string },
+): void {
   send(response, status, { error: { message, type, param: null, code } })
 }
 
@@ -128,8 +144,18 @@ const chatKind: Kind = {
   id: 'chatcmpl-UpstreamReply0000000000000001',
   whole: 'chat.completion',
   piece: 'chat.completion.chunk',
-  choice: (index, content, finish_reason) => ({ index, message: { role: 'assistant', content, refusal: null }, logprobs: null, finish_reason }),
-  first: index => ({ index, delta: { role: 'assistant', content: '', refusal: null }, logprobs: null, finish_reason: null }),
+  choice: (index, content, finish_reason) => ({
+    index,
+    message: { role: 'assistant', content, refusal: null },
+    logprobs: null,
+    finish_reason,
+  }),
+  first: index => ({
+    index,
+    delta: { role: 'assistant', content: '', refusal: null },
+    logprobs: null,
+    finish_reason: null,
+  }),
   delta: (index, content) => ({ index, delta: { content }, logprobs: null, finish_reason: null }),
   last: (index, finish_reason) => ({ index, delta: {}, logprobs: null, finish_reason }),
 }
@@ -148,7 +174,15 @@ const created = 1_700_000_000
 
 function whole(body: Body, kind: Kind): object {
   const choices = texts(body).map(({ pieces, finish }, index) => kind.choice(index, pieces.join(''), finish))
-  return { id: kind.id, object: kind.whole, created, model: body.model, choices, usage: usage(body), system_fingerprint: 'fp_upstream' }
+  return {
+    id: kind.id,
+    object: kind.whole,
+    created,
+    model: body.model,
+    choices,
+    usage: usage(body),
+    system_fingerprint: 'fp_upstream',
+  }
 }
 
 async function stream(response: ServerResponse, body: Body, kind: Kind): Promise<void> {
@@ -156,7 +190,8 @@ async function stream(response: ServerResponse, body: Body, kind: Kind): Promise
   const asked = body.stream_options?.include_usage === true
   const event = (choices: (object | undefined)[]) => {
     const present = choices.filter(choice => choice !== undefined)
-    if (present.length > 0) response.write(`data: ${JSON.stringify({ ...envelope, choices: present, ...(asked && { usage: null }) })}\n\n`)
+    if (present.length > 0)
+      response.write(`data: ${JSON.stringify({ ...envelope, choices: present, ...(asked && { usage: null }) })}\n\n`)
   }
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
   const all = texts(body)
@@ -188,7 +223,10 @@ function text({ max_tokens = wordsMax, stop = [], seed = 0 }: Body, about: strin
   const count = Math.min(max_tokens, wordsMax)
   let pieces = Array.from({ length: count }, (_, place) => ` ${words[bytes[place % bytes.length]! % words.length]}`)
   const all = pieces.join('')
-  const places = [stop].flat().map(sequence => all.indexOf(sequence)).filter(place => place >= 0)
+  const places = [stop]
+    .flat()
+    .map(sequence => all.indexOf(sequence))
+    .filter(place => place >= 0)
   if (places.length > 0) {
     pieces = [all.slice(0, Math.min(...places))]
     return { pieces, finish: 'stop' }
@@ -206,7 +244,11 @@ function embeddings({ model, input = '', encoding_format, dimensions = embedding
   const inputs = typeof input === 'string' || typeof input[0] === 'number' ? [input] : input
   const data = inputs.map((one, index) => {
     const vector = unit(JSON.stringify(one), dimensions)
-    return { object: 'embedding', index, embedding: encoding_format === 'base64' ? Buffer.from(vector.buffer).toString('base64') : Array.from(vector) }
+    return {
+      object: 'embedding',
+      index,
+      embedding: encoding_format === 'base64' ? Buffer.from(vector.buffer).toString('base64') : Array.from(vector),
+    }
   })
   return { object: 'list', data, model, usage: { prompt_tokens: inputs.length, total_tokens: inputs.length } }
 }

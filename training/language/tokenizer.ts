@@ -3,7 +3,7 @@
  *
  * The merges are chosen so that a word has the same pieces wherever it stands, because a small model copies names
  * token by token: nothing merges across the border of a word, a Chinese character or a punctuation mark. Only at the
- * very end of the merge list a space may join a piece that begins with a small letter.
+ * very end of the merge list a space may join a common word in small letters that is one piece already.
  */
 
 /** The split that llama.cpp applies for `tokenizer.ggml.pre = qwen2`. */
@@ -49,7 +49,7 @@ export interface Budget {
   readonly characters: number;
   /** Pieces of Latin words. */
   readonly pieces: number;
-  /** Pieces that also exist with a leading space. */
+  /** Whole words that also exist with a leading space. */
   readonly spaced: number;
 }
 
@@ -83,8 +83,8 @@ export function trainVocabulary(texts: Iterable<string>, budget: Budget): Vocabu
   const coder = new Tokenizer({ tokens: [...BYTE_SYMBOLS, ...merges.map((m) => m.join('')), ...SPECIAL], merges });
   const firsts = new Map<string, number>();
   for (const [word, count] of spaced) {
-    const first = coder.tokens[coder.encode(word)[0] ?? 0] ?? '';
-    add(firsts, first, count);
+    const pieces = coder.encode(word);
+    if (pieces.length === 1) add(firsts, coder.tokens[pieces[0] ?? 0] ?? '', count);
   }
   const space = BYTE_SYMBOLS[32] ?? '';
   for (const [piece] of ranked(firsts).slice(0, budget.spaced)) learn(space, piece);

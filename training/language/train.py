@@ -25,6 +25,7 @@ parser.add_argument('--heads', type=int, default=6)
 parser.add_argument('--hidden', type=int, default=512)
 parser.add_argument('--context', type=int, default=1024, help='written into the model file')
 parser.add_argument('--tokens', type=float, default=0, help='stop after so many tokens; 0 = one pass over the data')
+parser.add_argument('--minutes', type=float, default=0, help='end by then even if tokens are left (the rate falls accordingly)')
 parser.add_argument('--batch', type=int, default=4096, help='tokens of a micro-batch, padding included')
 parser.add_argument('--accumulate', type=int, default=2, help='micro-batches per step')
 parser.add_argument('--block', type=int, default=300000, help='tokens per block of the curriculum')
@@ -301,7 +302,8 @@ def main():
             loss.backward()
             losses.append(float(loss) * len(group))
         group = []
-        factor = rate_at(step, seen / total)
+        progress = max(seen / total, (time.time() - began) / 60 / options.minutes if options.minutes else 0)
+        factor = rate_at(step, progress)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for entry in adam.param_groups:
             entry['lr'] = options.lr * factor
@@ -319,7 +321,7 @@ def main():
             print(f'step {step} tokens {seen} loss {np.mean(losses):.4f} rate {factor:.3f} '
                   f'tok/s {(seen - marked) / (now - mark):.0f} minutes {(now - began) / 60:.1f}', flush=True)
             losses, marked, mark = [], seen, now
-        done = seen >= total or (options.steps and step >= options.steps)
+        done = progress >= 1 or seen >= total or (options.steps and step >= options.steps)
         if done or time.time() - saved > options.save_minutes * 60:
             save(model, average, vocab, seen, os.path.join(options.out, 'weights'))
             torch.save({'model': model.state_dict(), 'average': average, 'adam': adam.state_dict(), 'muon': muon.state if muon else None,

@@ -44,7 +44,9 @@ async function checked(file: string): Promise<ModelFile> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === undefined) throw error
-    throw new Error(code === 'ENOENT' ? 'The file does not exist.' : `The file cannot be read (${code}).`, { cause: error })
+    throw new Error(code === 'ENOENT' ? 'The file does not exist.' : `The file cannot be read (${code}).`, {
+      cause: error,
+    })
   }
 }
 
@@ -63,7 +65,8 @@ function templateOf({ header, chatTemplate }: ModelFile, tokens: readonly string
   }
 }
 
-const longest = (tokens: readonly string[]) => tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1)
+const longest = (tokens: readonly string[]) =>
+  tokens.reduce((most, token) => Math.max(most, Buffer.byteLength(token)), 1)
 
 const samples = 64
 const sampleBytes = 4096

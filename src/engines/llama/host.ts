@@ -24,13 +24,17 @@ export class Host {
   #child: Child | undefined
   #failedAt = Number.NEGATIVE_INFINITY
   #nextId = 1
+  /** What the file says, once it was read. */
+  description: Description | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
   }
 
-  /** What the file says; known once it was loaded. */
-  description: Description | undefined
+  /** Of the process, while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
 
   status(): EngineStatus {
     return this.#detail === undefined ? { state: this.#state } : { state: this.#state, detail: this.#detail }
@@ -45,24 +49,28 @@ export class Host {
     return this.#running
   }
 
-  /** Hands a request over. The feed gives its events until `release`. @throws fault.modelLoadFailed, fault.engineCrashed */
-  async open(request: Omit<ChatMessage, 'id'> | Omit<CompleteMessage, 'id'>): Promise<{ feed: Feed; release(): void }> {
-    const { child } = await this.load()
+  /**
+   * Hands a request over.
+   * @param refused what the caller is told when the process of the model refuses the request
+   * @throws fault.modelLoadFailed
+   */
+  async open(request: Asked, refused: (refusal: Refusal) => Fault): Promise<Job> {
+    const { child, description } = await this.load()
     const id = this.#nextId++
     const feed = new Feed(what => child.send({ type: what, id }))
-    child.open.set(id, feed)
+    child.open.set(id, { feed, refused })
     child.send({ ...request, id })
-    const release = () => {
-      // A request that has ended by itself is no longer in the table: nothing to cancel.
-      if (child.open.delete(id)) child.send({ type: 'cancel', id })
-      feed.close()
+    return {
+      feed,
+      description,
+      finish() {
+        child.open.delete(id)
+      },
+      cancel() {
+        if (child.open.delete(id)) child.send({ type: 'cancel', id })
+        feed.close()
+      },
     }
-    return { feed, release }
-  }
-
-  /** The request has had its last event. */
-  finished(feed: Feed): void {
-    for (const [id, open] of this.#child?.open ?? []) if (open === feed) this.#child?.open.delete(id)
   }
 
   /** Ends the process; it starts again with the next request. */
@@ -84,7 +92,7 @@ export class Host {
   async #start(): Promise<Running> {
     this.#state = 'loading'
     this.#detail = undefined
-    const { settings } = { settings: this.#settings }
+    const settings = this.#settings
     const began = settings.clock.monotonic()
     // The process starts while the file is checked, but hears of the file only afterwards.
     const child = new Child(settings)
@@ -136,6 +144,20 @@ export class Host {
   }
 }
 
+/** A request before it has a number. */
+export type Asked = DistributiveOmit<ChatMessage | CompleteMessage, 'id'>
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+/** A request in the hands of the model's process. */
+export interface Job {
+  readonly feed: Feed
+  readonly description: Description
+  /** It has had its last event. */
+  finish(): void
+  /** Nobody reads on: the feed ends, the process stops working on it. */
+  cancel(): void
+}
+
 export interface Running {
   readonly child: Child
   readonly description: Description
@@ -144,7 +166,7 @@ export interface Running {
 /** One forked process. */
 export class Child {
   /** Requests it works on. */
-  readonly open = new Map<number, Feed>()
+  readonly open = new Map<number, { feed: Feed; refused: (refusal: Refusal) => Fault }>()
   /** Told when the process ends by itself after it was loaded. */
   ended: (reason: string) => void = () => {}
   readonly #settings: Settings
@@ -164,7 +186,7 @@ export class Child {
     })
     this.#gone = new Promise(resolve => {
       this.#process.once('error', error => resolve(error.message))
-      this.#process.once('exit', (code, signal) =>
+      this.#process.once('close', (code, signal) =>
         resolve(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`),
       )
     })
@@ -209,7 +231,7 @@ export class Child {
   }
 
   failAll(error: Fault): void {
-    for (const feed of this.open.values()) feed.fail(error)
+    for (const { feed } of this.open.values()) feed.fail(error)
     this.open.clear()
   }
 
@@ -227,22 +249,11 @@ export class Child {
   }
 
   #receive(message: FromChild): void {
-    if (message.type === 'cycle') for (const event of message.events) this.open.get(event.id)?.push(event)
+    if (message.type === 'cycle') for (const event of message.events) this.open.get(event.id)?.feed.push(event)
     else if (message.type === 'refused') {
-      this.open.get(message.id)?.fail(this.#faultOf(message.refusal))
+      const asked = this.open.get(message.id)
+      asked?.feed.fail(asked.refused(message.refusal))
       this.open.delete(message.id)
     } else this.#answer(message)
-  }
-
-  #faultOf(refusal: Refusal): Fault {
-    const { name } = this.#settings
-    switch (refusal.kind) {
-      case 'prompt':
-        return fault.invalidValue('prompt', refusal.message)
-      case 'messages':
-        return fault.invalidValue('messages', `The chat template of the model '${name}' refuses the messages: ${refusal.message}`)
-      default:
-        return fault.internal(new Error(refusal.kind))
-    }
   }
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type Bindings, loadBindings, type NativeContext, type NativeModel, type NativeSampler } from './native.ts'
-import type { LoadMessage, LoadedMessage } from './protocol.ts'
+import type { LoadedMessage, LoadMessage } from './protocol.ts'
 import type { PromptPiece } from './templates.ts'
 
 /** A loaded model and its context. */
@@ -41,7 +41,9 @@ export async function loadModel(settings: LoadMessage): Promise<Model> {
     threads: settings.threads,
   })
   if (!(await context.init()))
-    throw new Error(log.reason(settings.file) || `there is not enough memory for ${settings.slots} times ${settings.context} tokens`)
+    throw new Error(
+      log.reason(settings.file) || `there is not enough memory for ${settings.slots} times ${settings.context} tokens`,
+    )
   const millis = { bindings: registered - began, model: read - registered, context: performance.now() - read }
   return wrapped(bindings, model, context, millis)
 }
@@ -49,7 +51,12 @@ export async function loadModel(settings: LoadMessage): Promise<Model> {
 /** llama.cpp takes what the model has. */
 const allLayers = 10_000
 
-function wrapped(bindings: Bindings, model: NativeModel, context: NativeContext, millis: LoadedMessage['millis']): Model {
+function wrapped(
+  bindings: Bindings,
+  model: NativeModel,
+  context: NativeContext,
+  millis: LoadedMessage['millis'],
+): Model {
   const bos = valid(model.tokenBos())
   const start = bos ?? valid(model.tokenEos())
   const endOfTurn = valid(model.eotToken())

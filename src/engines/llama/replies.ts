@@ -31,11 +31,13 @@ export class Replies {
 
   take(request: ChatMessage | CompleteMessage): void {
     try {
-      const prompts = request.type === 'chat' ? [this.#chatPrompt(request)] : request.prompts.map(prompt => this.#prompt(prompt))
+      const prompts =
+        request.type === 'chat' ? [this.#chatPrompt(request)] : request.prompts.map(prompt => this.#prompt(prompt))
       this.#check(request, prompts)
       this.#open.set(request.id, prompts.length * request.n)
       for (const [p, prompt] of prompts.entries())
-        for (let i = 0; i < request.n; i++) this.#start(request, prompt, { choice: p * request.n + i, seed: (request.seed + i) >>> 0 })
+        for (let i = 0; i < request.n; i++)
+          this.#start(request, prompt, { choice: p * request.n + i, seed: (request.seed + i) >>> 0 })
       this.#outbox.flush()
     } catch (error) {
       this.#send({ type: 'refused', id: request.id, refusal: refusalOf(error) })
@@ -76,7 +78,8 @@ export class Replies {
     // A raw prompt is raw: control tokens may be spelt in it, as with OpenAI's <|endoftext|>.
     const tokens = this.#tokens([{ text: prompt, control: true }])
     if (tokens.length > 0) return tokens
-    if (this.#model.start === undefined) throw new Refused({ kind: 'prompt', message: 'This model cannot start from an empty prompt.' })
+    if (this.#model.start === undefined)
+      throw new Refused({ kind: 'prompt', message: 'This model cannot start from an empty prompt.' })
     return [this.#model.start]
   }
 
@@ -129,7 +132,12 @@ export class Replies {
         return true
       },
       failed: reason => {
-        this.#outbox.add({ kind: 'failure', id, choice, message: reason instanceof Error ? reason.message : 'unknown error' })
+        this.#outbox.add({
+          kind: 'failure',
+          id,
+          choice,
+          message: reason instanceof Error ? reason.message : 'unknown error',
+        })
         this.#outbox.flush()
         this.#closed(id)
       },

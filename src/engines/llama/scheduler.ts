@@ -56,7 +56,8 @@ export class Scheduler {
   /** Ends all tasks of a request without a word to them. */
   cancel(request: number): void {
     this.#paused.delete(request)
-    for (let i = this.#waiting.length - 1; i >= 0; i--) if (this.#waiting[i]?.request === request) this.#waiting.splice(i, 1)
+    for (let i = this.#waiting.length - 1; i >= 0; i--)
+      if (this.#waiting[i]?.request === request) this.#waiting.splice(i, 1)
     for (const slot of this.#slots) if (slot.work?.task.request === request) slot.work.over = true
     void this.#run()
   }
@@ -197,7 +198,8 @@ export class Scheduler {
 
   /** The first alone: llama.cpp may put its outputs in order when they are first asked for, which must not happen twice at once. */
   async #sample(wanted: readonly Wanted[]): Promise<number[]> {
-    const one = ({ work, logits }: Wanted) => (work.over ? Promise.resolve(-1) : this.#context.sampleToken(logits, work.sampler))
+    const one = ({ work, logits }: Wanted) =>
+      work.over ? Promise.resolve(-1) : this.#context.sampleToken(logits, work.sampler)
     const [first, ...others] = wanted
     if (first === undefined) return []
     return [await one(first), ...(await Promise.all(others.map(one)))]

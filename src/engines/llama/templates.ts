@@ -2,7 +2,13 @@ import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
 import type { TemplateMessage, TemplateSettings } from './protocol.ts'
 
 /** A template is code from a stranger's file: this is all it may spend on one rendering. */
-export const templateBudget = { steps: 1_000_000, millis: 100, bytes: 32 * 1024 * 1024, depth: 200, rangeItems: 100_000 } as const
+export const templateBudget = {
+  steps: 1_000_000,
+  millis: 100,
+  bytes: 32 * 1024 * 1024,
+  depth: 200,
+  rangeItems: 100_000,
+} as const
 
 /** A stretch of a rendered prompt. `control`: spellings of control tokens are control tokens; otherwise they are text. */
 export interface PromptPiece {
@@ -22,7 +28,7 @@ export class TemplateFailed extends Error {}
  * @param now for measuring; milliseconds that never go back
  */
 export class ChatTemplate {
-  readonly #program: ReturnType<typeof parse>
+  readonly #program: unknown
   readonly #settings: TemplateSettings
   readonly #spelling: RegExp | null
   readonly #now: () => number
@@ -33,7 +39,8 @@ export class ChatTemplate {
     this.#now = now
     const spellings = settings.controlSpellings.filter(spelling => spelling !== '').map(escaped)
     // Longest first, so that no spelling hides behind a shorter one.
-    this.#spelling = spellings.length === 0 ? null : new RegExp(spellings.sort((a, b) => b.length - a.length).join('|'), 'g')
+    this.#spelling =
+      spellings.length === 0 ? null : new RegExp(spellings.sort((a, b) => b.length - a.length).join('|'), 'g')
     try {
       this.#program = parse(tokenize(settings.source, { lstrip_blocks: true, trim_blocks: true }))
     } catch (error) {
@@ -56,7 +63,7 @@ export class ChatTemplate {
     return defused.pieces(this.#run(environment))
   }
 
-  #run(environment: Environment): string {
+  #run(environment: unknown): string {
     try {
       const { value } = new BoundedInterpreter(environment, this.#now).run(this.#program)
       if (typeof value !== 'string') throw new TemplateFailed('The chat template of the model renders no text')
@@ -78,21 +85,35 @@ const globals = {
   False: false,
   None: null,
   raise_exception(message: unknown) {
-    throw new MessagesRefused(typeof message === 'string' ? message.slice(0, 500) : 'The chat template refuses the messages')
+    throw new MessagesRefused(
+      typeof message === 'string' ? message.slice(0, 500) : 'The chat template refuses the messages',
+    )
   },
   range(...bounds: unknown[]): number[] {
     const [first = 0, second, step = 1] = bounds.map(bound => (typeof bound === 'number' ? bound : Number.NaN))
     const [start, end] = second === undefined ? [0, first] : [first, second]
     const count = Math.max(0, Math.ceil((end - start) / step))
-    if (!(count <= templateBudget.rangeItems)) throw new TemplateFailed(`The chat template of the model asks for a range of ${count}`)
+    if (!(count <= templateBudget.rangeItems))
+      throw new TemplateFailed(`The chat template of the model asks for a range of ${count}`)
     return Array.from({ length: count }, (_, i) => start + i * step)
   },
 }
 
-type Value = ReturnType<Interpreter['evaluate']>
+/** A value of the template language. */
+interface Value {
+  readonly value: unknown
+}
+
+/** The part of the package's interpreter that is used: its own declarations do not resolve under Node's module rules. */
+const Evaluator: new (
+  environment: unknown,
+) => {
+  evaluate(statement: unknown, environment: unknown): Value
+  run(program: unknown): Value
+} = Interpreter
 
 /** Counts every evaluated node, the time, and the size of each value when it is first seen. */
-class BoundedInterpreter extends Interpreter {
+class BoundedInterpreter extends Evaluator {
   readonly #now: () => number
   readonly #deadline: number
   readonly #seen = new WeakSet<Value>()
@@ -100,18 +121,18 @@ class BoundedInterpreter extends Interpreter {
   #bytes = 0
   #depth = 0
 
-  constructor(environment: Environment, now: () => number) {
+  constructor(environment: unknown, now: () => number) {
     super(environment)
     this.#now = now
     this.#deadline = now() + templateBudget.millis
   }
 
-  override evaluate(...parameters: Parameters<Interpreter['evaluate']>): Value {
+  override evaluate(statement: unknown, environment: unknown): Value {
     this.#steps++
     if (this.#steps > templateBudget.steps) throw exhausted('steps')
     if (this.#steps % 64 === 0 && this.#now() > this.#deadline) throw exhausted('time')
     if (++this.#depth > templateBudget.depth) throw exhausted('depth')
-    const value = super.evaluate(...parameters)
+    const value = super.evaluate(statement, environment)
     this.#depth--
     this.#charge(value)
     return value
@@ -146,7 +167,9 @@ class Defused {
     if (this.#found.length === 0) return [{ text: rendered, control: true }]
     return rendered
       .split(new RegExp(`${this.#mark}(\\d+)z`))
-      .map((text, i) => (i % 2 === 0 ? { text, control: true } : { text: this.#found[Number(text)] ?? '', control: false }))
+      .map((text, i) =>
+        i % 2 === 0 ? { text, control: true } : { text: this.#found[Number(text)] ?? '', control: false },
+      )
       .filter(piece => piece.text !== '')
   }
 

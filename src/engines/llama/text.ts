@@ -72,9 +72,7 @@ class Stops {
   #held = ''
 
   constructor(stops: readonly string[]) {
-    this.#patterns = stops
-      .filter(stop => stop !== '')
-      .map(text => ({ text, failure: failureOf(text), matched: 0 }))
+    this.#patterns = stops.filter(stop => stop !== '').map(text => ({ text, failure: failureOf(text), matched: 0 }))
   }
 
   push(text: string): { text: string; stopped: boolean } {

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 import { Fault, fault } from '../../lib/faults.ts'
 import { lostOnReuse, type UpstreamPool } from './pool.ts'
 
@@ -190,11 +190,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
 const dropped = new Error('The exchange with the upstream was ended.')
 
 /** Codes of errors that come from bytes the upstream sent. */
-const protocolError = /^(?:HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_|UND_ERR_INVALID_ARG)/
+const protocolError = /^UND_ERR_(?:HEADERS_OVERFLOW|RES_)/
 
 /** Names what undici, Node's sockets, TLS and DNS report. Errors without a code are mistakes of our own. */
 function transportFault(name: string, error: Error, answered: boolean): Fault {
   if (error instanceof Fault) return error
+  if (error instanceof errors.HTTPParserError) return fault.upstreamInvalid(name, error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (code === undefined) return fault.internal(error)
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return fault.upstreamTimeout(name, error)

@@ -69,7 +69,7 @@ export class EventFilter {
     while (start < whole.length && !this.done && this.fault === undefined) {
       const blank = whole.indexOf(blankLine, start)
       const end = blank < 0 ? whole.length : blank + 2 // a third line feed in a row stands alone
-      const block = whole.latin1Slice(start, end)
+      const block = whole.toString('latin1', start, end)
       const replacement = usual(block) ? this.#look(block, whole, start, end) : this.#rewritten(whole.toString('utf8', start, end))
       if (replacement === undefined) {
         if (this.#tally.countTokens === undefined && hasContent.test(block)) content++

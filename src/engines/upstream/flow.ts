@@ -58,7 +58,7 @@ export class Flow implements BodyReader {
 
   /** The reader wants no more. */
   cancel(): void {
-    this.#exchange.cancel(fault.upstreamInterrupted(this.#about.name))
+    if (this.#ending === undefined) this.#break(fault.upstreamInterrupted(this.#about.name))
   }
 
   data(chunk: Buffer): void {

@@ -16,10 +16,8 @@ export interface About {
 
 /** The key and every form of the address, longest first, so that no part of one is left over. */
 export function secretsOf(url: URL, apiKey: string | undefined): string[] {
-  const forms = [apiKey, url.href, url.origin, url.host, url.hostname]
-  return [...new Set(forms)]
-    .filter(form => form !== undefined && form.length > 2)
-    .toSorted((one, other) => other.length - one.length)
+  const forms = [url.href, url.origin, url.host, url.hostname, ...(apiKey === undefined ? [] : [apiKey])]
+  return [...new Set(forms)].filter(form => form.length > 2).toSorted((one, other) => other.length - one.length)
 }
 
 /**

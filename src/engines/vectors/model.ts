@@ -99,7 +99,7 @@ export class Model {
 /** UTF-16 units read, and rows added, in one step: each well under five milliseconds. */
 const UNITS_PER_STEP = 2048
 const WORK_PER_STEP = 4096
-const TOKENS_PER_BLOCK = 8192
+const TOKENS_PER_BLOCK = 4096
 const LEXICAL_SEED = 2
 
 interface Counted {

@@ -39,7 +39,7 @@ export const ASKS: Record<Language, readonly string[]> = {
 /** clinc150 intents that belong to other skills, or mean too little to judge. */
 const NOT_OPEN = new Set(['greeting', 'goodbye', 'thank_you', 'are_you_a_bot', 'what_is_your_name', 'what_can_i_ask_you', 'who_made_you', 'repeat', 'yes', 'no', 'maybe', 'cancel', 'who_do_you_work_for', 'how_old_are_you', 'where_are_you_from', 'user_name', 'change_ai_name', 'reset_settings', 'whisper_mode', 'do_you_have_pets', 'what_are_your_hobbies']);
 const OTHER_SKILL = /\b(count|continue|sequence|repeat|say|hello|hi|thanks|thank|bye|sentiment|positive|negative|classify|numbers?)\b/i;
-const OTHER_SKILL_ZH = /[数你您]|重复|说|谢|再见|好|测试|名字/u;
+const OTHER_SKILL_ZH = /数|说|重复|谢|再见|你好|你是|你叫|你会|你能|你在|怎么样|测试|名字/u;
 
 export interface Questions {
   readonly en: readonly string[];

@@ -1,0 +1,104 @@
+import type { ChatChunk } from '../../wire/chat.ts'
+import type { CompletionUsage } from '../../wire/common.ts'
+import type { CompletionChunk } from '../../wire/completions.ts'
+import type { Meter } from '../engine.ts'
+import type { Event } from './protocol.ts'
+
+/** What all chunks of a reply share. */
+export interface Envelope {
+  readonly id: string
+  readonly created: number
+  readonly model: string
+  readonly system_fingerprint: string
+}
+
+/** The events of a choice become the chunks of a chat: role, content, finish. */
+export function chatChunks(envelope: Envelope, event: Event): ChatChunk[] {
+  const chunk = (delta: ChatChunk['choices'][number]['delta'], finish: 'stop' | 'length' | null): ChatChunk => ({
+    ...envelope,
+    object: 'chat.completion.chunk',
+    choices: [{ index: event.choice, delta, logprobs: null, finish_reason: finish }],
+  })
+  switch (event.kind) {
+    case 'begun':
+      return [chunk({ role: 'assistant', content: '', refusal: null }, null)]
+    case 'text':
+      return event.text === '' ? [] : [chunk({ content: event.text }, null)]
+    case 'end':
+      return [...(event.text === '' ? [] : [chunk({ content: event.text }, null)]), chunk({}, event.reason)]
+    case 'failure':
+      return []
+  }
+}
+
+/** The events of a choice become the chunks of a completion. */
+export function completionChunks(envelope: Envelope, event: Event): CompletionChunk[] {
+  const chunk = (text: string, finish: 'stop' | 'length' | null): CompletionChunk => ({
+    ...envelope,
+    object: 'text_completion',
+    choices: [{ text, index: event.choice, logprobs: null, finish_reason: finish }],
+  })
+  if (event.kind === 'text') return event.text === '' ? [] : [chunk(event.text, null)]
+  return event.kind === 'end' ? [chunk(event.text, event.reason)] : []
+}
+
+/** The last chunk: no choices, the usage. */
+export const chatUsageChunk = (envelope: Envelope, usage: CompletionUsage): ChatChunk => ({
+  ...envelope,
+  object: 'chat.completion.chunk',
+  choices: [],
+  usage,
+})
+
+export const completionUsageChunk = (envelope: Envelope, usage: CompletionUsage): CompletionChunk => ({
+  ...envelope,
+  object: 'text_completion',
+  choices: [],
+  usage,
+})
+
+/** Counts what the events of one request spend, and tells the meter. */
+export class Tally {
+  readonly #meter: Meter
+  readonly #choicesPerPrompt: number
+  /** By prompt: it is counted once, however many choices it has. */
+  readonly #prompts = new Map<number, { tokens: number; cached: number }>()
+  readonly #outputs = new Map<number, number>()
+
+  constructor(meter: Meter, choicesPerPrompt: number) {
+    this.#meter = meter
+    this.#choicesPerPrompt = choicesPerPrompt
+  }
+
+  take(event: Event): void {
+    if (event.kind === 'begun') {
+      const prompt = Math.floor(event.choice / this.#choicesPerPrompt)
+      // Later choices find the prompt of the first one in the cache; that is our doing, not the caller's.
+      if (this.#prompts.has(prompt)) return
+      this.#prompts.set(prompt, { tokens: event.promptTokens, cached: event.cachedTokens })
+      const { prompt_tokens, prompt_tokens_details } = this.usage()
+      this.#meter.input(prompt_tokens, prompt_tokens_details?.cached_tokens)
+    } else if (event.kind === 'text' || event.kind === 'end') {
+      this.#outputs.set(event.choice, event.tokens)
+      this.#meter.output(sum(this.#outputs.values()))
+    }
+  }
+
+  usage(): CompletionUsage {
+    const prompts = [...this.#prompts.values()]
+    const promptTokens = sum(prompts.map(({ tokens }) => tokens))
+    const completionTokens = sum(this.#outputs.values())
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+      prompt_tokens_details: { cached_tokens: sum(prompts.map(({ cached }) => cached)) },
+    }
+  }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0
+  for (const number of numbers) total += number
+  return total
+}

@@ -1,0 +1,190 @@
+import { fault } from '../../lib/faults.ts'
+import type { ChatChunk } from '../../wire/chat.ts'
+import type { CompletionUsage } from '../../wire/common.ts'
+import type { CompletionChunk } from '../../wire/completions.ts'
+import type { Ability, Call, Engine } from '../engine.ts'
+import { chatChunks, chatUsageChunk, completionChunks, completionUsageChunk, type Envelope, Tally } from './chunks.ts'
+import { type Asked, Host, type Job } from './host.ts'
+import type { Event } from './protocol.ts'
+import { chatAsked, completionAsked, faultOf } from './request.ts'
+import { type LlamaOptions, type Settings, withDefaults } from './settings.ts'
+
+export type { LlamaOptions } from './settings.ts'
+
+export interface LlamaEngine extends Engine {
+  /** Loads the model before the first request does. @throws fault.modelLoadFailed */
+  load(): Promise<void>
+  /** Of the model's process, while there is one. */
+  readonly pid: number | undefined
+}
+
+/**
+ * An engine over a GGUF file. The model lives in a process of its own, started by `load` or by the first request.
+ *
+ * Chat needs a chat template in the file; before the file was read, `abilities` is hopeful.
+ */
+export function llamaEngine(options: LlamaOptions): LlamaEngine {
+  return new Llama(withDefaults(options))
+}
+
+/** Seconds a client should wait when the queue is full. */
+const retryAfterSeconds = 2
+
+class Llama implements LlamaEngine {
+  readonly name: string
+  readonly accepts = 'known'
+  readonly #settings: Settings
+  readonly #host: Host
+  #requests = 0
+  #idle: NodeJS.Timeout | undefined
+
+  constructor(settings: Settings) {
+    this.name = settings.name
+    this.#settings = settings
+    this.#host = new Host(settings)
+  }
+
+  get abilities(): ReadonlySet<Ability> {
+    return this.#host.description?.template === null ? completes : chats
+  }
+
+  get pid(): number | undefined {
+    return this.#host.pid
+  }
+
+  async *chat(request: Parameters<NonNullable<Engine['chat']>>[0], call: Call): AsyncIterable<ChatChunk> {
+    const asked = chatAsked(request, call.seed)
+    yield* this.#replies(asked, call, { chunks: chatChunks, last: chatUsageChunk })
+  }
+
+  async *complete(request: Parameters<NonNullable<Engine['complete']>>[0], call: Call): AsyncIterable<CompletionChunk> {
+    const asked = completionAsked(request, call.seed)
+    yield* this.#replies(asked, call, { chunks: completionChunks, last: completionUsageChunk })
+  }
+
+  async load(): Promise<void> {
+    await this.#host.load()
+  }
+
+  status() {
+    return this.#host.status()
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle)
+    await this.#host.close()
+  }
+
+  async *#replies<Chunk>(asked: Asked, call: Call, form: Form<Chunk>): AsyncGenerator<Chunk> {
+    if (call.signal.aborted) return
+    if (this.#requests >= this.#settings.slots + this.#settings.queue)
+      throw fault.overloaded(this.name, retryAfterSeconds)
+    this.#enter()
+    const abort = new Abort(call.signal)
+    let job: Job | undefined
+    try {
+      job = await abort.race(this.#open(asked), late => late.cancel())
+      if (job === undefined) return
+      abort.listen(() => job?.cancel())
+      const envelope = {
+        id: call.id,
+        created: call.created,
+        model: this.name,
+        system_fingerprint: job.description.fingerprint,
+      }
+      yield* this.#chunks(job, { asked, call, form, envelope })
+    } finally {
+      abort.stop()
+      job?.cancel()
+      this.#leave()
+    }
+  }
+
+  async *#chunks<Chunk>(job: Job, { asked, call, form, envelope }: Reply<Chunk>): AsyncGenerator<Chunk> {
+    const tally = new Tally(call.meter, asked.n)
+    let open = asked.n * (asked.type === 'complete' ? asked.prompts.length : 1)
+    while (open > 0) {
+      const event = await job.feed.next()
+      if (event === undefined) return
+      if (event.kind === 'failure') throw fault.internal(new Error(event.message))
+      tally.take(event)
+      if (event.kind === 'end' && --open === 0) job.finish()
+      for (const chunk of form.chunks(envelope, event)) yield chunk
+    }
+    yield form.last(envelope, tally.usage())
+  }
+
+  async #open(asked: Asked): Promise<Job> {
+    const { description } = await this.#host.load()
+    if (asked.type === 'chat' && description.template === null) throw fault.wrongAbility(this.name, 'chat')
+    return this.#host.open(asked, refusal => faultOf(refusal, asked, { name: this.name, limit: description.context }))
+  }
+
+  #enter(): void {
+    this.#requests++
+    clearTimeout(this.#idle)
+  }
+
+  #leave(): void {
+    this.#requests--
+    const { idleMs } = this.#settings
+    if (this.#requests > 0 || idleMs === 0) return
+    this.#idle = setTimeout(() => void this.#host.unload(), idleMs)
+    this.#idle.unref()
+  }
+}
+
+const chats: ReadonlySet<Ability> = new Set<Ability>(['chat', 'complete'])
+const completes: ReadonlySet<Ability> = new Set<Ability>(['complete'])
+
+/** How events become chunks. */
+interface Form<Chunk> {
+  chunks(envelope: Envelope, event: Event): Chunk[]
+  last(envelope: Envelope, usage: CompletionUsage): Chunk
+}
+
+interface Reply<Chunk> {
+  readonly asked: Asked
+  readonly call: Call
+  readonly form: Form<Chunk>
+  readonly envelope: Envelope
+}
+
+/** A signal that is listened to by one thing at a time. */
+class Abort {
+  readonly #signal: AbortSignal
+  #listener: () => void = () => {}
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+  }
+
+  /** The value, or undefined when the signal comes first. */
+  async race<T>(promise: Promise<T>, late: (value: T) => void): Promise<T | undefined> {
+    let aborted = false
+    const abort = new Promise<undefined>(resolve => {
+      this.listen(() => {
+        aborted = true
+        resolve(undefined)
+      })
+    })
+    promise.then(
+      value => {
+        if (aborted) late(value)
+      },
+      () => undefined,
+    )
+    return Promise.race([promise, abort])
+  }
+
+  listen(listener: () => void): void {
+    this.stop()
+    this.#listener = listener
+    if (this.#signal.aborted) listener()
+    else this.#signal.addEventListener('abort', listener, { once: true })
+  }
+
+  stop(): void {
+    this.#signal.removeEventListener('abort', this.#listener)
+  }
+}

@@ -1,0 +1,73 @@
+/** For the tests of this folder: an engine in front of a hostile upstream, both closed when the test ends. */
+import type { TestContext } from 'node:test'
+import { Fault } from '../../lib/faults.ts'
+import { silentLog } from '../../lib/log.ts'
+import { type TestCall, TextSink, testCall } from '../../../test/hostile/sinks.ts'
+import { type HostileUpstream, hostileUpstream, type Script } from '../../../test/hostile/upstream.ts'
+import type { Engine, RelayPath } from '../engine.ts'
+import { type UpstreamOptions, upstreamEngine, upstreamPool } from './index.ts'
+
+export const key = 'sk-upstream-canary-0123456789'
+
+export interface Setting {
+  upstream: HostileUpstream
+  engine: Engine
+}
+
+export async function setting(t: TestContext, script: Script, more: Partial<UpstreamOptions> = {}): Promise<Setting> {
+  const upstream = await hostileUpstream(script)
+  const baseUrl = `${upstream.origin}/v1`
+  const pool = more.pool ?? upstreamPool(baseUrl)
+  t.after(async () => {
+    await pool.close()
+    await upstream.close()
+  })
+  const engine = upstreamEngine({
+    name: 'big',
+    baseUrl,
+    apiKey: key,
+    target: 'big-1',
+    version: '0.0.0',
+    log: silentLog,
+    pool,
+    ...more,
+  })
+  return { upstream, engine }
+}
+
+export const chat = { model: 'alias', messages: [{ role: 'user' as const, content: 'Say hello' }] }
+export const streamedChat = { ...chat, stream: true }
+
+/** What a client would see: the fault, or the text of the stream or document. */
+export type Seen = { fault: Fault } | { text: string; writes: string[] }
+
+export async function relayed(
+  engine: Engine,
+  request: object,
+  call: TestCall = testCall(),
+  path: RelayPath = '/chat/completions',
+): Promise<Seen> {
+  try {
+    const reply = await engine.relay?.(path, request, call)
+    if (reply === undefined) throw new Error('The engine cannot relay.')
+    if (reply.kind === 'json') return { text: reply.bytes.toString(), writes: [] }
+    const sink = new TextSink()
+    await reply.pipe(sink)
+    return { text: sink.text, writes: sink.writes }
+  } catch (error) {
+    if (error instanceof Fault) return { fault: error }
+    throw error
+  }
+}
+
+/** The text of a reply that must not be a fault. */
+export function textOf(seen: Seen): string {
+  if ('fault' in seen) throw seen.fault
+  return seen.text
+}
+
+/** The fault of a reply that must be one. */
+export function faultOf(seen: Seen): Fault {
+  if ('fault' in seen) return seen.fault
+  throw new Error(`A fault was due, not: ${seen.text.slice(0, 500)}`)
+}

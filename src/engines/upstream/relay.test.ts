@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import {
+  answer,
+  bytes,
+  chatEvent,
+  chunk,
+  completion,
+  done,
+  endless,
+  event,
+  goodEvents,
+  jsonAnswer,
+  lastChunk,
+  silence,
+  stream,
+  streamHead,
+  streamThenSilence,
+  usage,
+  usageEvent,
+} from '../../../test/hostile/scripts.ts'
+import { StuckSink, TextSink, testCall } from '../../../test/hostile/sinks.ts'
+import { chat, key, relayed, setting, streamedChat, textOf } from './harness.ts'
+import { upstreamEngine, upstreamPool } from './index.ts'
+
+/** Lets undici take a connection back, which it does a turn of the event loop after the answer. */
+async function idle(): Promise<void> {
+  for (let turns = 0; turns < 3; turns++) await turn()
+}
+
+test('the upstream gets its own model and key, and nothing of the client but the request', async t => {
+  const { upstream, engine } = await setting(t, jsonAnswer(200, completion))
+  await relayed(engine, { ...chat, some_new_field: { deep: [1] } })
+  const { method, path, headers, body } = await upstream.request(0)
+  assert.equal(`${method} ${path}`, 'POST /v1/chat/completions')
+  assert.deepEqual(headers, {
+    host: `127.0.0.1:${upstream.port}`,
+    connection: 'keep-alive',
+    authorization: `Bearer ${key}`,
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'accept-encoding': 'identity',
+    'user-agent': 'Parlance/0.0.0',
+    'content-length': String(body.length),
+  })
+  assert.deepEqual(JSON.parse(body), { ...chat, model: 'big-1', some_new_field: { deep: [1] } })
+})
+
+test('an upstream without a key is asked without an authorization', async t => {
+  const { upstream } = await setting(t, jsonAnswer(200, completion))
+  const pool = upstreamPool(upstream.origin)
+  t.after(() => pool.close())
+  const { log } = testCall()
+  const engine = upstreamEngine({ name: 'big', baseUrl: upstream.origin, target: 'm', version: '1', log, pool })
+  await relayed(engine, chat)
+  const { path, headers } = await upstream.request(0)
+  assert.equal(headers.authorization, undefined)
+  assert.equal(path, '/chat/completions')
+})
+
+test('a document is passed on byte for byte, and metered', async t => {
+  const text = `${JSON.stringify(completion, null, 2)}\n`
+  const { engine } = await setting(t, bytes(answer(200, { 'content-type': 'application/json; charset=utf-8' }, text)))
+  const call = testCall()
+  assert.equal(textOf(await relayed(engine, chat, call)), text)
+  assert.deepEqual(call.spent, { input: 9, output: 3 })
+})
+
+test('a stream is passed on byte for byte, and its usage stays here when nobody asked for it', async t => {
+  const { upstream, engine } = await setting(t, stream(goodEvents))
+  const call = testCall()
+  const seen = await relayed(engine, streamedChat, call)
+  assert.equal(textOf(seen), goodEvents.filter(one => one !== usageEvent).join(''))
+  assert.deepEqual(call.spent, { input: 9, output: 3 })
+  assert.deepEqual(JSON.parse((await upstream.request(0)).body).stream_options, { include_usage: true })
+})
+
+test('a client that asks for usage gets it, and its other stream options reach the upstream', async t => {
+  const { upstream, engine } = await setting(t, stream(goodEvents))
+  const options = { include_usage: true, include_obfuscation: false }
+  const seen = await relayed(engine, { ...streamedChat, stream_options: options })
+  assert.equal(textOf(seen), goodEvents.join(''))
+  assert.deepEqual(JSON.parse((await upstream.request(0)).body).stream_options, options)
+})
+
+test('usage in an event that also has a choice is metered and passed on', async t => {
+  const last = chatEvent({}, 'stop', { usage: { ...usage, prompt_tokens_details: { cached_tokens: 4 } } })
+  const { engine } = await setting(t, stream([chatEvent({ content: 'x' }), last, done]))
+  const call = testCall()
+  assert.equal(textOf(await relayed(engine, streamedChat, call)), chatEvent({ content: 'x' }) + last + done)
+  assert.deepEqual(call.spent, { input: 9, cached: 4, output: 3 })
+})
+
+test('events that arrive together leave in one write', async t => {
+  const { engine } = await setting(t, bytes(streamHead + chunk(goodEvents.join('')).toString() + lastChunk))
+  const seen = await relayed(engine, streamedChat)
+  assert.ok('writes' in seen)
+  assert.equal(seen.writes.length, 1)
+})
+
+test('events come whole however the upstream cuts them, also inside a character', async t => {
+  const whole = Buffer.from(goodEvents.join(''))
+  const pieces = Array.from({ length: whole.length }, (_, place) => whole.subarray(place, place + 1))
+  const { engine } = await setting(t, stream(pieces))
+  const seen = await relayed(engine, streamedChat)
+  assert.equal(textOf(seen), goodEvents.filter(one => one !== usageEvent).join(''))
+  assert.ok('writes' in seen)
+  for (const write of seen.writes) assert.match(write, /\n\n$/)
+})
+
+test('events in unusual forms are put into the one that every client reads', async t => {
+  const data = JSON.stringify({ id: 'x', choices: [{ index: 0, delta: { content: 'a' }, finish_reason: null }] })
+  const finish = chatEvent({}, 'stop')
+  const { engine } = await setting(
+    t,
+    stream([
+      `\u{feff}data: ${data}\r\n\r\n`,
+      `event: chunk\nid: 1\ndata:${data}\n\n`,
+      ': a comment of the provider\n\n',
+      'retry: 100\n\n',
+      'data: {"id":"y",\ndata: "choices":[]}\n\n',
+      `${finish}\n`,
+      'data:[DONE]\r\n\r\n',
+    ]),
+  )
+  assert.equal(
+    textOf(await relayed(engine, streamedChat)),
+    `data: ${data}\n\ndata: ${data}\n\n: ping\n\ndata: {"id":"y", "choices":[]}\n\n${finish}${done}`,
+  )
+})
+
+test('without usage, events with content are counted; the prompt only with a counter', async t => {
+  const events = goodEvents.filter(one => one !== usageEvent)
+  const { upstream, engine } = await setting(t, stream(events))
+  const call = testCall()
+  await relayed(engine, streamedChat, call)
+  assert.deepEqual(call.spent, { output: 3 })
+  assert.match(call.logged.join(), /upstream\.usage_missing/)
+  const counted = testCall()
+  const pool = upstreamPool(upstream.origin)
+  t.after(() => pool.close())
+  const counting = upstreamEngine({
+    name: 'big',
+    baseUrl: upstream.origin,
+    target: 'm',
+    version: '1',
+    log: counted.log,
+    pool,
+    countTokens: text => text.length,
+  })
+  assert.equal(textOf(await relayed(counting, streamedChat, counted)), events.join(''))
+  assert.deepEqual(counted.spent, { input: 'Say hello'.length, output: 'Hello wörld'.length })
+})
+
+test('words of the protocol inside a text change nothing', async t => {
+  const text = '"usage": {"prompt_tokens": 5} "error" data: [DONE]\n\n"finish_reason":"stop"'
+  const said = chatEvent({ content: text })
+  const { engine } = await setting(t, stream([said, chatEvent({ content: 'error' }), chatEvent({}, 'stop'), done]))
+  const call = testCall()
+  const seen = textOf(await relayed(engine, streamedChat, call))
+  assert.equal(seen, said + chatEvent({ content: 'error' }) + chatEvent({}, 'stop') + done)
+  assert.deepEqual(call.spent, { output: 2 })
+})
+
+test('[DONE] is added when every choice has finished and it does not come', async t => {
+  const events = [chatEvent({ content: 'x' }), chatEvent({}, 'length')]
+  const { upstream, engine } = await setting(t, stream(events))
+  assert.equal(textOf(await relayed(engine, streamedChat)), events.join('') + done)
+  upstream.script = stream(events, 'garbage instead of a chunk\r\n')
+  assert.equal(textOf(await relayed(engine, streamedChat)), events.join('') + done)
+  assert.match(textOf(await relayed(engine, { ...streamedChat, n: 2 })), /upstream_(?:invalid|interrupted)/)
+})
+
+test('the upstream waits for a slow client, and memory stays bounded', async t => {
+  const { upstream, engine } = await setting(t, endless(chatEvent({ content: 'x'.repeat(4000) })))
+  const call = testCall()
+  const reply = await engine.relay?.('/chat/completions', streamedChat, call)
+  assert.ok(reply?.kind === 'stream')
+  const sink = new StuckSink()
+  const ended = reply.pipe(sink)
+  await sink.refused()
+  const request = await upstream.request(0)
+  for (let round = 0; round < 5; round++) {
+    const before = sink.sizeBytes
+    sink.release()
+    await sink.refused()
+    assert.ok(sink.sizeBytes - before <= 200_000, `one write held ${sink.sizeBytes - before} bytes`)
+  }
+  // All that is on its way now lies in the buffers of the two sockets; it does not grow.
+  const heap = process.memoryUsage()
+  for (let idle = 0; idle < 200; idle++) await turn()
+  const grown = process.memoryUsage().arrayBuffers - heap.arrayBuffers
+  assert.ok(grown < 4_000_000, `${grown} bytes grew while the client stood still`)
+  call.abort()
+  await ended
+  await request.closed
+})
+
+test('a client that leaves closes the connection to the upstream at once, at every stage', async t => {
+  const stages = {
+    'before the headers of a document': { script: silence, request: chat, after: '' },
+    'before the headers of a stream': { script: silence, request: streamedChat, after: '' },
+    'before the first event': { script: streamThenSilence([]), request: streamedChat, after: '' },
+    'in the middle of a document': {
+      script: bytes('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"id"'),
+      request: chat,
+      after: '',
+    },
+    'in the middle of a stream': {
+      script: streamThenSilence(goodEvents.slice(0, 2)),
+      request: streamedChat,
+      after: 'Hel',
+    },
+  }
+  const { upstream, engine } = await setting(t, silence)
+  let number = 0
+  for (const [stage, { script, request, after }] of Object.entries(stages)) {
+    upstream.script = script
+    const call = testCall()
+    const sink = new TextSink()
+    const ended = engine
+      .relay?.('/chat/completions', request, call)
+      .then(reply => (reply.kind === 'stream' ? reply.pipe(sink) : undefined))
+      .then(
+        () => 'ended',
+        error => error,
+      )
+    const received = await upstream.request(number++)
+    if (after !== '') await sink.holds(after)
+    const leftAt = performance.now()
+    call.abort()
+    const closedAt = await received.closed
+    assert.ok(closedAt - leftAt < 100, `${stage}: ${closedAt - leftAt} ms`)
+    assert.equal(await ended, after === '' ? call.signal.reason : 'ended', stage)
+    assert.deepEqual(call.spent, after === '' ? {} : { output: 1 }, stage)
+    assert.doesNotMatch(sink.text, /error|DONE/, stage)
+  }
+})
+
+test('a call that was aborted before it began never reaches the upstream', async t => {
+  const { upstream, engine } = await setting(t, jsonAnswer(200, completion))
+  const call = testCall()
+  call.abort()
+  await assert.rejects(() => relayed(engine, chat, call), { name: 'AbortError' })
+  assert.equal(upstream.received.length, 0)
+})
+
+test('connections are used again, also after streams', async t => {
+  const { upstream, engine } = await setting(t, bytes(streamHead + chunk(goodEvents.join('')).toString() + lastChunk))
+  for (let round = 0; round < 10; round++) {
+    if (round === 5) upstream.script = jsonAnswer(200, completion)
+    await relayed(engine, round < 5 ? streamedChat : chat)
+    await idle()
+  }
+  assert.deepEqual(new Set(upstream.received.map(({ connection }) => connection)), new Set([0]))
+})
+
+test('an upstream that does not end its answer after [DONE] loses the connection, not the client', async t => {
+  const { upstream, engine } = await setting(t, async wire => {
+    await wire.send(streamHead)
+    await wire.send(chunk(goodEvents.join('')))
+    while (await wire.send(chunk(': more\n\n'.repeat(1000))));
+  })
+  assert.match(textOf(await relayed(engine, streamedChat)), /\[DONE\]\n\n$/)
+  await (await upstream.request(0)).closed
+})
+
+test('a request that finds its idle connection closed is sent once more, and only once', async t => {
+  let drops = 0
+  const { upstream, engine } = await setting(t, async (wire, request) => {
+    if (drops-- > 0) return request.body.includes('reset') ? wire.reset() : wire.end()
+    await jsonAnswer(200, completion)(wire, request)
+  })
+  const send = async (howOften: number, how = 'end') => {
+    drops = howOften
+    const before = upstream.received.length
+    const seen = await relayed(engine, { ...chat, user: how })
+    await idle()
+    return { code: 'fault' in seen ? seen.fault.code : 'reply', sent: upstream.received.length - before }
+  }
+  assert.deepEqual(await send(1), { code: 'upstream_unreachable', sent: 1 }, 'a fresh connection')
+  assert.deepEqual(await send(0), { code: 'reply', sent: 1 })
+  assert.deepEqual(await send(1), { code: 'reply', sent: 2 }, 'an idle one that ended')
+  assert.deepEqual(await send(1, 'reset'), { code: 'reply', sent: 2 }, 'an idle one that was reset')
+  assert.deepEqual(await send(2), { code: 'upstream_unreachable', sent: 2 }, 'twice in a row')
+})
+
+test('embeddings come in the format that was asked for', async t => {
+  const list = (embedding: unknown) => ({
+    object: 'list',
+    model: 'e',
+    data: [{ object: 'embedding', index: 0, embedding }],
+    usage: { prompt_tokens: 2, total_tokens: 2 },
+  })
+  const { upstream, engine } = await setting(t, jsonAnswer(200, list([0.5, -2])))
+  const path = '/embeddings'
+  const call = testCall()
+  const base64 = textOf(await relayed(engine, { input: 'x', encoding_format: 'base64' }, call, path))
+  assert.equal(JSON.parse(base64).data[0].embedding, 'AAAAPwAAAMA=')
+  assert.deepEqual(call.spent, { input: 2, output: 0 })
+  upstream.script = jsonAnswer(200, list('AAAAPwAAAMA='))
+  const floats = textOf(await relayed(engine, { input: 'x' }, testCall(), path))
+  assert.deepEqual(JSON.parse(floats).data[0].embedding, [0.5, -2])
+  const vectors = await engine.embed?.({ model: 'alias', input: 'x' }, testCall())
+  assert.deepEqual(vectors?.data[0]?.embedding, [0.5, -2])
+})
+
+test('a full pool refuses at once', async t => {
+  const { upstream } = await setting(t, silence)
+  const pool = upstreamPool(upstream.origin, { connections: 1, queued: 1 })
+  t.after(() => pool.close())
+  const { log } = testCall()
+  const engine = upstreamEngine({ name: 'big', baseUrl: upstream.origin, target: 'm', version: '1', log, pool })
+  const calls = [testCall(), testCall()]
+  const waiting = calls.map(call => relayed(engine, chat, call).catch(error => error))
+  const seen = await relayed(engine, chat)
+  assert.ok('fault' in seen && seen.fault.status === 503 && seen.fault.code === 'engine_overloaded')
+  for (const call of calls) call.abort()
+  for (const [place, ended] of (await Promise.all(waiting)).entries()) assert.equal(ended, calls[place]?.signal.reason)
+})
+
+test('a closed engine ends what runs and takes nothing more', async t => {
+  const { upstream, engine } = await setting(t, streamThenSilence(goodEvents.slice(0, 2)))
+  const reply = await engine.relay?.('/chat/completions', streamedChat, testCall())
+  assert.ok(reply?.kind === 'stream')
+  const sink = new TextSink()
+  const ended = reply.pipe(sink)
+  await engine.close()
+  await ended
+  assert.match(sink.text, /shutting_down/)
+  await (await upstream.request(0)).closed
+  assert.equal(engine.status().state, 'closed')
+  const seen = await relayed(engine, chat)
+  assert.ok('fault' in seen && seen.fault.code === 'shutting_down')
+})
+
+test('what cannot be an upstream is refused when it is set up', async t => {
+  const { upstream } = await setting(t, silence)
+  for (const url of ['ftp://x', 'not a url', 'http://user:pass@host/v1', 'http://host/v1?key=1', 'http://host/#a'])
+    assert.throws(() => upstreamPool(url), TypeError, url)
+  const pool = upstreamPool(upstream.origin)
+  t.after(() => pool.close())
+  const { log } = testCall()
+  const options = { name: 'big', target: 'm', version: '1', log, pool }
+  assert.throws(() => upstreamEngine({ ...options, baseUrl: 'http://other.example' }), TypeError)
+  assert.throws(() => upstreamEngine({ ...options, baseUrl: upstream.origin, apiKey: 'a\r\nb: c' }), TypeError)
+})
+
+test('an event at the size of the bound passes, and the text of an event is never looked into', async t => {
+  const large = chatEvent({ content: 'y'.repeat(900_000) })
+  const { engine } = await setting(t, stream([large, chatEvent({}, 'stop'), event({ choices: [], usage }), done]))
+  const call = testCall()
+  assert.equal(textOf(await relayed(engine, streamedChat, call)), large + chatEvent({}, 'stop') + done)
+  assert.deepEqual(call.spent, { input: 9, output: 3 })
+})

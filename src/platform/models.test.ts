@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Engine } from '../engines/engine.ts'
+import { Fault } from '../lib/faults.ts'
+import { makeModels, type Target } from './models.ts'
+import { free } from './prices.ts'
+
+function target(name: string, opened: string[] = []): Target {
+  const engine = { name, close: async () => opened.push(`closed ${name}`) } as unknown as Engine
+  return {
+    name,
+    ownedBy: 'test',
+    created: 1,
+    price: free,
+    abilities: new Set(['chat']),
+    open() {
+      opened.push(name)
+      return engine
+    },
+  }
+}
+
+test('an alias of an alias leads to the model, and all three names are listed', () => {
+  const models = makeModels([target('real')], { a: 'b', b: 'real' })
+  assert.equal(models.resolve('a').name, 'real')
+  assert.deepEqual(
+    models.list().map(line => line.name),
+    ['real', 'a', 'b'],
+  )
+})
+
+test('a model wins over an alias of the same name', () => {
+  const models = makeModels([target('gpt-4'), target('tiny')], { 'gpt-4': 'tiny' })
+  assert.equal(models.resolve('gpt-4').name, 'gpt-4')
+})
+
+test('a circle of aliases and an alias to nowhere are refused with their path', () => {
+  assert.throws(() => makeModels([target('real')], { a: 'b', b: 'a' }), /a → b → a lead in a circle/)
+  assert.throws(() => makeModels([target('real')], { a: 'none' }), /a → none leads to no model\. Known models: real/)
+})
+
+test('an unknown name is a 404 that does not repeat endless names', () => {
+  const models = makeModels([target('real')], {})
+  assert.throws(
+    () => models.resolve('x'.repeat(10_000)),
+    (error: unknown) => error instanceof Fault && error.status === 404 && error.message.length < 400,
+  )
+  assert.throws(() => models.resolve('__proto__'), Fault)
+  assert.throws(() => models.resolve('constructor'), Fault)
+})
+
+test('an engine is opened once, on first use, and closed with the others', async () => {
+  const opened: string[] = []
+  const models = makeModels([target('real', opened), target('other', opened)], { alias: 'real' })
+  const first = models.engineFor(models.resolve('real'), 'chat')
+  assert.equal(models.engineFor(models.resolve('alias'), 'chat'), first)
+  await models.close()
+  assert.deepEqual(opened, ['real', 'closed real'])
+})
+
+test('an ability that a model lacks is a 400 that names it', () => {
+  const models = makeModels([target('real')], {})
+  assert.throws(
+    () => models.engineFor(models.resolve('real'), 'embed'),
+    (error: unknown) =>
+      error instanceof Fault && error.status === 400 && error.param === 'model' && /'embed'/.test(error.message),
+  )
+})

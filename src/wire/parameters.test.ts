@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fault } from '../lib/faults.ts'
+import { ChatRequest } from './chat.ts'
+import { CompletionRequest } from './completions.ts'
+import { EmbeddingRequest } from './embeddings.ts'
+import { type GenerationOperation, refuseUnsupported } from './parameters.ts'
+
+const hello = [{ role: 'user', content: 'Hello' }]
+
+function refused(operation: GenerationOperation, body: object, param: string, code: string | null): void {
+  assert.throws(
+    () => refuseUnsupported(operation, body, 'parlance-1'),
+    (error: unknown) => {
+      assert.ok(error instanceof Fault, JSON.stringify(body))
+      assert.deepEqual([error.status, error.param, error.code], [400, param, code], JSON.stringify(body))
+      return true
+    },
+  )
+}
+const chat = (more: object) => ({ model: 'm', messages: hello, ...more })
+const message = (more: object) => ({ model: 'm', messages: [...hello, { role: 'user', content: 'x', ...more }] })
+
+/** A value of each known parameter that would change the reply. */
+const effective: Record<GenerationOperation, Record<string, unknown>> = {
+  chat: {
+    presence_penalty: 0.5,
+    frequency_penalty: -1,
+    logit_bias: { 1: 5 },
+    logprobs: true,
+    top_logprobs: 3,
+    response_format: { type: 'json_object' },
+    tools: [{ type: 'function', function: { name: 'f' } }],
+    tool_choice: 'required',
+    functions: [{ name: 'f' }],
+    function_call: { name: 'f' },
+    modalities: ['text', 'audio'],
+    audio: { voice: 'alloy', format: 'wav' },
+    prediction: { type: 'content', content: 'x' },
+    reasoning_effort: 'low',
+    verbosity: 'low',
+    web_search_options: {},
+    moderation: { model: 'm' },
+    metadata: { a: 'b' },
+    store: true,
+    service_tier: 'priority',
+    prompt_cache_key: 'k',
+    prompt_cache_retention: '24h',
+    prompt_cache_options: { mode: 'explicit' },
+    safety_identifier: 'u',
+  },
+  completions: {
+    suffix: 'x',
+    best_of: 3,
+    logprobs: 0,
+    echo: true,
+    presence_penalty: 1,
+    frequency_penalty: 1,
+    logit_bias: { 1: 1 },
+  },
+  embeddings: {},
+}
+const implemented: Record<GenerationOperation, Record<string, unknown>> = {
+  chat: {
+    model: 'm',
+    messages: hello,
+    stream: true,
+    stream_options: { include_usage: true },
+    max_completion_tokens: 9,
+    max_tokens: null,
+    temperature: 0.3,
+    top_p: 0.5,
+    n: 2,
+    stop: ['x'],
+    seed: 7,
+    user: 'u',
+  },
+  completions: {
+    model: 'm',
+    prompt: 'x',
+    stream: true,
+    stream_options: { include_usage: true },
+    max_tokens: 0,
+    temperature: 0.3,
+    top_p: 0.5,
+    n: 2,
+    stop: 'x',
+    seed: 7,
+    user: 'u',
+  },
+  embeddings: { model: 'm', input: 'x', encoding_format: 'base64', dimensions: 8, user: 'u' },
+}
+
+test('every parameter is either taken or refused by name', () => {
+  const schemas = { chat: ChatRequest, completions: CompletionRequest, embeddings: EmbeddingRequest }
+  const operations: GenerationOperation[] = ['chat', 'completions', 'embeddings']
+  for (const operation of operations) {
+    assert.doesNotThrow(() => refuseUnsupported(operation, implemented[operation], 'm'))
+    for (const [name, value] of Object.entries(effective[operation])) {
+      refused(operation, { ...implemented[operation], [name]: value }, name, 'unsupported_parameter')
+    }
+    const covered = [
+      ...Object.keys(implemented[operation]),
+      ...Object.keys(effective[operation]),
+      'parallel_tool_calls',
+    ]
+    const missing = Object.keys(schemas[operation].properties).filter(name => !covered.includes(name))
+    assert.deepEqual(missing, [], `${operation}: neither among the implemented nor the refused`)
+  }
+})
+
+test('a value that changes nothing is no reason to refuse', () => {
+  const neutral = [
+    { presence_penalty: 0, frequency_penalty: 0, logit_bias: {}, logprobs: false, top_logprobs: null },
+    { tools: [], tool_choice: 'auto', parallel_tool_calls: true, response_format: { type: 'text' } },
+    { tools: null, tool_choice: 'none', function_call: 'none', modalities: ['text'], service_tier: 'auto' },
+    { metadata: {}, store: false, reasoning_effort: null, prediction: null, audio: null, verbosity: null },
+  ]
+  for (const fields of neutral) assert.doesNotThrow(() => refuseUnsupported('chat', chat(fields), 'm'))
+  assert.doesNotThrow(() =>
+    refuseUnsupported('completions', { best_of: 1, echo: false, suffix: null, logprobs: null, logit_bias: null }, 'm'),
+  )
+  assert.doesNotThrow(() => refuseUnsupported('completions', { best_of: 2, n: 2 }, 'm'))
+})
+
+test('the choice of a tool depends on the tools', () => {
+  const tools = [{ type: 'function', function: { name: 'f' } }]
+  refused('chat', { tool_choice: 'auto', tools }, 'tool_choice', 'unsupported_parameter')
+  refused('chat', { parallel_tool_calls: false, tools }, 'parallel_tool_calls', 'unsupported_parameter')
+})
+
+test('an unknown parameter is named', () => {
+  refused('chat', chat({ temprature: 1 }), 'temprature', 'unknown_parameter')
+  refused('completions', { prompt: 'x', toString: 1 }, 'toString', 'unknown_parameter')
+  refused('embeddings', { input: 'x', truncate: null }, 'truncate', 'unknown_parameter')
+  refused('chat', message({ mood: 'good' }), 'messages[1].mood', 'unknown_parameter')
+  refused('chat', chat({ ['k'.repeat(1000)]: 1 }), `${'k'.repeat(64)}…`, 'unknown_parameter')
+})
+
+test('stream options are looked into, and need a stream', () => {
+  refused('chat', chat({ stream_options: { include_usage: true } }), 'stream_options', 'invalid_value')
+  refused('chat', chat({ stream: true, stream_options: { foo: 1 } }), 'stream_options.foo', 'unknown_parameter')
+  const padded = chat({ stream: true, stream_options: { include_obfuscation: true } })
+  refused('chat', padded, 'stream_options.include_obfuscation', 'unsupported_parameter')
+  assert.doesNotThrow(() => refuseUnsupported('chat', chat({ stream_options: null }), 'm'))
+})
+
+test('two limits at once are refused instead of one winning', () => {
+  refused('chat', chat({ max_tokens: 1, max_completion_tokens: 1 }), 'max_tokens', 'invalid_parameter_combination')
+})
+
+test('messages are looked into: names, calls, roles and parts that no engine reads', () => {
+  refused('chat', message({ name: 'ann' }), 'messages[1].name', 'unsupported_parameter')
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '' } }
+  refused('chat', message({ role: 'assistant', tool_calls: [call] }), 'messages[1].tool_calls', 'unsupported_parameter')
+  refused(
+    'chat',
+    message({ role: 'assistant', function_call: {} }),
+    'messages[1].function_call',
+    'unsupported_parameter',
+  )
+  refused('chat', message({ role: 'assistant', refusal: 'no' }), 'messages[1].refusal', 'unsupported_parameter')
+  refused('chat', message({ role: 'assistant', audio: { id: 'a' } }), 'messages[1].audio', 'unsupported_parameter')
+  refused('chat', message({ role: 'tool', tool_call_id: 'c' }), 'messages[1].role', 'unsupported_value')
+  refused('chat', message({ role: 'function', name: 'f' }), 'messages[1].role', 'unsupported_value')
+  refused('chat', message({ role: 'assistant', content: null }), 'messages[1].content', 'invalid_type')
+  refused('chat', { messages: [{ role: 'assistant' }] }, 'messages[0].content', 'missing_required_parameter')
+  const image = { type: 'image_url', image_url: { url: 'data:' } }
+  refused(
+    'chat',
+    message({ content: [{ type: 'text', text: 'a' }, image] }),
+    'messages[1].content[1].type',
+    'unsupported_value',
+  )
+  const cached = { type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }
+  refused('chat', message({ content: [cached] }), 'messages[1].content[0].cache_control', 'unknown_parameter')
+})
+
+test('a reply can be pushed back into the conversation as it came', () => {
+  const reply = { role: 'assistant', content: 'Hi', refusal: null, annotations: [], tool_calls: [], audio: null }
+  assert.doesNotThrow(() => refuseUnsupported('chat', { messages: [...hello, reply, ...hello] }, 'm'))
+})
