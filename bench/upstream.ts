@@ -178,6 +178,6 @@ console.log('|---|---|---|---|---|---|---|---|---|---|')
 try {
   await main()
 } finally {
-  for (const child of children) child.kill()
+  for (const child of children.toReversed()) child.kill()
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
 }

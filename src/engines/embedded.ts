@@ -34,7 +34,13 @@ export function embeddedEngine({ name, file }: { name: string; file: string }): 
   }
 }
 
-async function embedAll(vectors: Vectors, model: string, texts: string[], request: EmbeddingRequest, call: Call): Promise<EmbeddingList> {
+async function embedAll(
+  vectors: Vectors,
+  model: string,
+  texts: string[],
+  request: EmbeddingRequest,
+  call: Call,
+): Promise<EmbeddingList> {
   const data: EmbeddingList['data'] = []
   let tokens = 0
   for (const [index, text] of texts.entries()) {
@@ -44,7 +50,11 @@ async function embedAll(vectors: Vectors, model: string, texts: string[], reques
     tokens += length
     call.meter.input(tokens)
     const vector = await inTurns(vectors.embedSteps(text, request.dimensions ?? undefined), call.signal)
-    data.push({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? base64(vector) : Array.from(vector) })
+    data.push({
+      object: 'embedding',
+      index,
+      embedding: request.encoding_format === 'base64' ? base64(vector) : Array.from(vector),
+    })
   }
   return { object: 'list', data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } }
 }
@@ -68,8 +78,12 @@ function decoded(ids: number[], param: string): string {
 
 function checkDimensions({ dimensions }: EmbeddingRequest, max: number): void {
   if (dimensions !== undefined && dimensions > max)
-    throw fault.invalidValue('dimensions', `Invalid value for 'dimensions': ${dimensions}. This model offers 1 to ${max}.`)
+    throw fault.invalidValue(
+      'dimensions',
+      `Invalid value for 'dimensions': ${dimensions}. This model offers 1 to ${max}.`,
+    )
 }
 
 /** Little-endian 32-bit floats, as every SDK decodes them. All platforms that Node runs on are little-endian. */
-const base64 = (vector: Float32Array): string => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
+const base64 = (vector: Float32Array): string =>
+  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')

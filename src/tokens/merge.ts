@@ -12,10 +12,10 @@ import type { Vocabulary } from './vocabulary.ts'
 export const shortMax = 64
 
 const none = 0x7fffffff
-/** By part: rank of it joined with its right neighbour, shifted left to make room for its number; `none` where they do not join. */
-const pairKeys = new Int32Array(shortMax + 1)
-const partStarts = new Int32Array(shortMax + 2)
-const partRanks = new Int32Array(shortMax + 1)
+/** By part: the rank of it joined with its right neighbour; `none` where they do not join, and for the last. */
+const joined = new Int32Array(shortMax)
+const starts = new Int32Array(shortMax + 1)
+const ranks = new Int32Array(shortMax)
 
 /**
  * Writes the ranks of 1 to `shortMax` bytes to `out` from `at` on, which needs room for one per byte.
@@ -30,43 +30,45 @@ export function mergeShort(
   out: Int32Array,
   at: number,
 ): number {
-  let parts = end - start
-  const { pairs, singles } = vocabulary
-  for (let i = 0; i < parts; i++) {
-    partStarts[i] = start + i
-    partRanks[i] = singles[bytes[start + i]!]!
-    const rank = i + 1 < parts ? pairs[(bytes[start + i]! << 8) | bytes[start + i + 1]!]! : -1
-    pairKeys[i] = rank < 0 ? none : rank
+  const { pairs } = vocabulary
+  let parts = vocabulary.characters.parts(bytes, start, end, starts, ranks)
+  starts[parts] = end
+  for (let i = 0; i + 1 < parts; i++) {
+    const size = starts[i + 2]! - starts[i]!
+    const rank =
+      size === 2
+        ? pairs[(bytes[starts[i]!]! << 8) | bytes[starts[i]! + 1]!]!
+        : vocabulary.find(view, starts[i]!, size)
+    joined[i] = rank < 0 ? none : rank
   }
-  partStarts[parts] = end
+  joined[parts - 1] = none
   for (;;) {
     let lowest = none
-    let left = -1
-    for (let i = 0; i < parts - 1; i++) {
-      if (pairKeys[i]! < lowest) {
-        lowest = pairKeys[i]!
+    let left = 0
+    for (let i = 0; i < parts; i++) {
+      const rank = joined[i]!
+      if (rank < lowest) {
+        lowest = rank
         left = i
       }
     }
-    if (left < 0) break
+    if (lowest === none) break
     parts--
+    ranks[left] = lowest
     for (let i = left + 1; i < parts; i++) {
-      partStarts[i] = partStarts[i + 1]!
-      partRanks[i] = partRanks[i + 1]!
-      pairKeys[i] = pairKeys[i + 1]!
+      starts[i] = starts[i + 1]!
+      ranks[i] = ranks[i + 1]!
+      joined[i] = joined[i + 1]!
     }
-    partStarts[parts] = end
-    partRanks[left] = lowest
-    pairKeys[left] = left + 1 < parts ? keyOf(vocabulary, view, partStarts[left]!, partStarts[left + 2]!) : none
-    if (left > 0) pairKeys[left - 1] = keyOf(vocabulary, view, partStarts[left - 1]!, partStarts[left + 1]!)
+    starts[parts] = end
+    joined[left] = left + 1 < parts ? joinedRank(vocabulary, view, starts[left]!, starts[left + 2]!) : none
+    if (left > 0) joined[left - 1] = joinedRank(vocabulary, view, starts[left - 1]!, starts[left + 1]!)
   }
-  for (let i = 0; i < parts; i++) out[at + i] = partRanks[i]!
+  for (let i = 0; i < parts; i++) out[at + i] = ranks[i]!
   return at + parts
 }
 
-function keyOf(vocabulary: Vocabulary, view: DataView, start: number, end: number): number {
-  const length = end - start
-  if (length > vocabulary.longestBytes) return none
-  const rank = vocabulary.find(view, start, length)
+function joinedRank(vocabulary: Vocabulary, view: DataView, start: number, end: number): number {
+  const rank = vocabulary.find(view, start, end - start)
   return rank < 0 ? none : rank
 }

@@ -1,3 +1,5 @@
+import { Characters } from './characters.ts'
+
 /**
  * The tokens of one rank table: bytes by rank, and rank by bytes. Both directions are flat typed arrays, so that a table costs a few
  * megabytes and no objects, and a look-up neither allocates nor makes a string.
@@ -16,6 +18,8 @@ export class Vocabulary {
   readonly pairs: Int32Array
   /** Rank of every single byte. */
   readonly singles: Int32Array
+  /** What a merge may start with. */
+  readonly characters: Characters
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #offsets: Uint32Array
@@ -43,6 +47,7 @@ export class Vocabulary {
     this.pairs = new Int32Array(0x10000).fill(-1)
     this.singles = new Int32Array(0x100).fill(-1)
     this.longestBytes = this.#index()
+    this.characters = new Characters(this)
   }
 
   /** The bytes of a token, as a view that must not be written to; undefined when the rank does not exist. */

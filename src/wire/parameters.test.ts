@@ -129,6 +129,12 @@ test('the choice of a tool depends on the tools', () => {
   refused('chat', { parallel_tool_calls: false, tools }, 'parallel_tool_calls', 'unsupported_parameter')
 })
 
+test('a neutral value with something beside it is not neutral', () => {
+  refused('chat', chat({ response_format: { type: 'text', schema: {} } }), 'response_format', 'unsupported_parameter')
+  refused('chat', chat({ modalities: ['text', 'text'] }), 'modalities', 'unsupported_parameter')
+  refused('completions', { best_of: 2, n: 1 }, 'best_of', 'unsupported_parameter')
+})
+
 test('an unknown parameter is named', () => {
   refused('chat', chat({ temprature: 1 }), 'temprature', 'unknown_parameter')
   refused('completions', { prompt: 'x', toString: 1 }, 'toString', 'unknown_parameter')

@@ -5,6 +5,7 @@
  *
  * The tables are typed by the request schemas: a parameter that gets a schema and no row does not compile.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { fault } from '../lib/faults.ts'
 import type { ChatRequest } from './chat.ts'
 import type { CompletionRequest } from './completions.ts'
@@ -32,22 +33,16 @@ type Rule = (value: unknown, body: Readonly<Record<string, unknown>>) => boolean
 type Table<Name extends string> = Readonly<Record<Name, Rule>>
 
 const implemented: Rule = () => true
-const anyOf =
-  (...rules: Rule[]): Rule =>
-  (value, body) =>
-    rules.some(rule => rule(value, body))
-/** Absent, null, or one of these. */
+/** Absent, null, or equal to one of these. */
 const only =
   (...neutral: unknown[]): Rule =>
   value =>
-    value === null || value === undefined || neutral.includes(value)
-const emptyList: Rule = value => Array.isArray(value) && value.length === 0
-const emptyMap: Rule = value => isRecord(value) && Object.keys(value).length === 0
+    value === null || value === undefined || neutral.some(one => isDeepStrictEqual(value, one))
 /** Neutral as long as another list is absent or empty. */
 const without =
   (list: string, rule: Rule): Rule =>
   (value, body) =>
-    rule(value, body) && anyOf(only(), emptyList)(body[list], body)
+    rule(value, body) && only([])(body[list], body)
 
 const chat: Table<keyof ChatRequest> = {
   model: implemented,
@@ -64,28 +59,28 @@ const chat: Table<keyof ChatRequest> = {
   user: implemented,
   presence_penalty: only(0),
   frequency_penalty: only(0),
-  logit_bias: anyOf(only(), emptyMap),
+  logit_bias: only({}),
   logprobs: only(false),
   top_logprobs: only(0),
-  response_format: anyOf(only(), value => isRecord(value) && value.type === 'text'),
-  tools: anyOf(only(), emptyList),
+  response_format: only({ type: 'text' }),
+  tools: only([]),
   tool_choice: without('tools', only('none', 'auto')),
   parallel_tool_calls: without('tools', only(true, false)),
-  functions: anyOf(only(), emptyList),
+  functions: only([]),
   function_call: without('functions', only('none', 'auto')),
-  modalities: anyOf(only(), value => Array.isArray(value) && value.length === 1 && value[0] === 'text'),
+  modalities: only(['text']),
   audio: only(),
   prediction: only(),
   reasoning_effort: only(),
   verbosity: only('medium'),
   web_search_options: only(),
   moderation: only(),
-  metadata: anyOf(only(), emptyMap),
+  metadata: only({}),
   store: only(false),
   service_tier: only('auto', 'default'),
   prompt_cache_key: only(),
   prompt_cache_retention: only(),
-  prompt_cache_options: anyOf(only(), emptyMap),
+  prompt_cache_options: only({}),
   safety_identifier: only(),
 }
 
@@ -102,12 +97,12 @@ const completions: Table<keyof CompletionRequest> = {
   seed: implemented,
   user: implemented,
   suffix: only(),
-  best_of: anyOf(only(), (value, body) => value === (body.n ?? 1)),
+  best_of: (value, body) => only(body.n ?? 1)(value, body),
   logprobs: only(),
   echo: only(false),
   presence_penalty: only(0),
   frequency_penalty: only(0),
-  logit_bias: anyOf(only(), emptyMap),
+  logit_bias: only({}),
 }
 
 const embeddings: Table<keyof EmbeddingRequest> = {
@@ -132,10 +127,10 @@ const messageFields: Table<string> = {
   name: only(),
   refusal: only(),
   reasoning_content: only(''),
-  tool_calls: anyOf(only(), emptyList),
+  tool_calls: only([]),
   function_call: only(),
   tool_call_id: only(),
-  annotations: anyOf(only(), emptyList),
+  annotations: only([]),
   audio: only(),
 }
 const roles: readonly unknown[] = ['system', 'developer', 'user', 'assistant']

@@ -1,9 +1,11 @@
+import type { Era } from '../spec/validate.ts'
+
 /** A client and its version line. */
 export interface ClientKind {
   /** In test names. */
   readonly name: string
   /** Which OpenAPI file describes what this client was made for. */
-  readonly era: 'legacy' | 'newest'
+  readonly era: Era
   /** Whether it helps to put chunks together. */
   readonly accumulates: boolean
   open(at: Connection): Client

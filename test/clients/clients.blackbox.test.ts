@@ -72,7 +72,7 @@ describe('official clients work unchanged but for the base URL', () => {
       for (const { name, run } of frameworkScenarios)
         test(name, async () => {
           await run(connection(), place)
-          await checkWire('newest')
+          await checkWire('2026-08-21')
         })
     })
   }

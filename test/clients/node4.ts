@@ -19,23 +19,23 @@ import type {
 
 /** openai-node from 4.20 to 7: one shape of calls, five packages. */
 export const node4: readonly ClientKind[] = [
-  kind('openai-node 4.20', 'legacy', v420, at => {
+  kind('openai-node 4.20', '2023-11-28', v420, at => {
     const client = new OpenAI420(at)
     return { client, stream: body => client.beta.chat.completions.stream(body) }
   }),
-  kind('openai-node 4.104', 'newest', v4, at => {
+  kind('openai-node 4.104', '2024-12-18', v4, at => {
     const client = new OpenAI4(at)
     return { client, stream: body => client.beta.chat.completions.stream(body) }
   }),
-  kind('openai-node 5', 'newest', v5, at => {
+  kind('openai-node 5', '2026-08-21', v5, at => {
     const client = new OpenAI5(at)
     return { client, stream: body => client.chat.completions.stream(body) }
   }),
-  kind('openai-node 6', 'newest', v6, at => {
+  kind('openai-node 6', '2026-08-21', v6, at => {
     const client = new OpenAI6(at)
     return { client, stream: body => client.chat.completions.stream(body) }
   }),
-  kind('openai-node 7', 'newest', v7, at => {
+  kind('openai-node 7', '2026-08-21', v7, at => {
     const client = new OpenAI7(at)
     return { client, stream: body => client.chat.completions.stream(body) }
   }),

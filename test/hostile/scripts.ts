@@ -114,7 +114,12 @@ export const completion = {
   created: 1_700_000_001,
   model: 'big-1',
   choices: [
-    { index: 0, message: { role: 'assistant', content: 'Hello', refusal: null }, logprobs: null, finish_reason: 'stop' },
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'Hello', refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    },
   ],
   usage,
 }

@@ -1,6 +1,7 @@
 /** Sinks and calls for tests of engines that relay. */
-import type { LogFields } from '../../src/lib/log.ts'
+
 import type { Call, Sink } from '../../src/engines/engine.ts'
+import type { LogFields } from '../../src/lib/log.ts'
 
 /** Takes everything, remembers each write, and lets a test wait for text. */
 export class TextSink implements Sink {

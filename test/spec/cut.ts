@@ -26,12 +26,16 @@ const operations = [
   ['GET', '/models/{model}'],
 ] as const
 
-/** Schemas that no JSON reply refers to. */
+/**
+ * Schemas that no JSON reply refers to. OpenAI has none for an event of a streamed completion: it says that events look like
+ * replies, so that schema is copied under a name of its own, and can differ where events do.
+ */
 const roots = {
   chatEvent: 'CreateChatCompletionStreamResponse',
-  completionEvent: 'CreateCompletionResponse',
+  completionEvent: 'CompletionEvent',
   error: 'ErrorResponse',
 }
+const copies: Readonly<Record<string, string>> = { CompletionEvent: 'CreateCompletionResponse' }
 
 export interface Cut {
   source: string
@@ -78,7 +82,7 @@ export function cut(spec: Spec, source: string): Cut {
   const waiting = [...Object.values(replies), ...Object.values(named)].flatMap(references)
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (Object.hasOwn(schemas, name)) continue
-    const schema = normalise(spec.components.schemas[name])
+    const schema = normalise(spec.components.schemas[copies[name] ?? name])
     schemas[name] = schema
     waiting.push(...references(schema))
   }

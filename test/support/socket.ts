@@ -19,6 +19,8 @@ export interface Wire extends Disposable {
   finish(): void
   /** The next reply. @throws Error when the connection ends or stays silent before it is whole */
   reply(options?: { to?: 'HEAD' }): Promise<RawReply>
+  /** The status and headers of the next reply, without waiting for its body; nothing can be read after it. */
+  head(): Promise<Omit<RawReply, 'body'>>
   /** Resolves when the server has closed the connection; rejects when it does not. */
   closed(): Promise<void>
 }
@@ -33,6 +35,7 @@ export async function openWire(port: number): Promise<Wire> {
     write: bytes => void socket.write(bytes),
     finish: () => void socket.end(),
     reply: options => readReply(incoming, options?.to === 'HEAD'),
+    head: () => readHead(incoming),
     async closed() {
       while (!incoming.ended) await incoming.more()
     },
@@ -50,8 +53,13 @@ export interface RawRequest {
 /** The bytes of a request; `Host` and `Content-Length` are added unless they are given. */
 export function encode({ method = 'POST', path = '/', headers = {}, body }: RawRequest): Buffer {
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-  const lines = Object.entries({ host: 'localhost', ...length, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
-  return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'), Buffer.from(body ?? '')])
+  const lines = Object.entries({ host: 'localhost', ...length, ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
+  return Buffer.concat([
+    Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'),
+    Buffer.from(body ?? ''),
+  ])
 }
 
 /** One request on a connection of its own. */
@@ -81,7 +89,10 @@ function arrivals(socket: Socket): Arrivals {
       })
       const first = await Promise.race([came, late])
       impatient.abort()
-      if (first === 'late') throw new Error(`The server was silent for ${patienceMs} ms after: ${incoming.bytes.toString('latin1').slice(0, 500)}`)
+      if (first === 'late')
+        throw new Error(
+          `The server was silent for ${patienceMs} ms after: ${incoming.bytes.toString('latin1').slice(0, 500)}`,
+        )
     },
   }
   const end = () => {
@@ -99,11 +110,17 @@ function arrivals(socket: Socket): Arrivals {
 }
 
 async function readReply(incoming: Arrivals, toHead: boolean): Promise<RawReply> {
+  const head = await readHead(incoming)
+  const empty = toHead || head.status === 204 || head.status === 304
+  return { ...head, body: empty ? Buffer.alloc(0) : await readBody(incoming, head.header) }
+}
+
+async function readHead(incoming: Arrivals): Promise<Omit<RawReply, 'body'>> {
   const head = (await until(incoming, '\r\n\r\n')).toString('latin1')
   const [statusLine = '', ...lines] = head.slice(0, -4).split('\r\n')
   const status = Number(/^HTTP\/1\.1 (\d{3}) [\w -]+$/.exec(statusLine)?.[1])
   if (Number.isNaN(status)) throw new Error(`This is no status line: ${statusLine}`)
-  if (status === 100) return readReply(incoming, toHead)
+  if (status === 100) return readHead(incoming)
   const headers = lines.map((line): [string, string] => {
     const [, name, value] = /^([\w-]+): (.*)$/.exec(line) ?? []
     if (name === undefined || value === undefined) throw new Error(`This is no header: ${line}`)
@@ -113,8 +130,7 @@ async function readReply(incoming: Arrivals, toHead: boolean): Promise<RawReply>
     const values = headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
     return values.length === 0 ? undefined : values.join(', ')
   }
-  const empty = toHead || status === 204 || status === 304
-  return { status, headers, header, body: empty ? Buffer.alloc(0) : await readBody(incoming, header) }
+  return { status, headers, header }
 }
 
 async function readBody(incoming: Arrivals, header: RawReply['header']): Promise<Buffer> {
@@ -136,7 +152,8 @@ async function until(incoming: Arrivals, mark: string): Promise<Buffer> {
   for (;;) {
     const at = incoming.bytes.indexOf(mark)
     if (at >= 0) return take(incoming, at + mark.length)
-    if (incoming.ended) throw new Error(`The connection ended in mid-reply: ${incoming.bytes.toString('latin1').slice(0, 500)}`)
+    if (incoming.ended)
+      throw new Error(`The connection ended in mid-reply: ${incoming.bytes.toString('latin1').slice(0, 500)}`)
     await incoming.more()
   }
 }

@@ -1,3 +1,5 @@
+import { Stops } from '../stops.ts'
+
 /**
  * From tokens to text that may be sent: whole characters only, and nothing of a stop sequence, also when both are split over tokens.
  */
@@ -27,17 +29,19 @@ export class ReplyText {
 }
 
 const replacement = '\ufffd'
-/** A character has at most 4 bytes, and a token at least one: after this many tokens the bytes are no character. */
-const pendingMax = 4
 const beforeMax = 4
+/** Tokens in a row that each end inside a character; real text never has so many. */
+const pendingMax = 32
 
 /** Whole characters out of tokens that may end inside one. */
 class Pieces {
   readonly #decode: (tokens: number[]) => string
-  /** Tokens whose text is known, for the decoder's sake. */
+  /** Tokens whose text was given, for the decoder's sake. */
   #before: number[]
   #beforeText: string
+  /** Tokens of which the last ends inside a character, and how much of their text was given. */
   #pending: number[] = []
+  #given = 0
 
   constructor(decode: (tokens: number[]) => string, before: readonly number[]) {
     this.#decode = decode
@@ -48,73 +52,28 @@ class Pieces {
   push(token: number): string {
     this.#pending.push(token)
     const text = this.#text()
-    if (text.endsWith(replacement) && this.#pending.length < pendingMax) return ''
-    this.#before = [...this.#before, ...this.#pending].slice(-beforeMax)
-    this.#beforeText = this.#decode(this.#before)
-    this.#pending = []
-    return text
+    // The beginning of a character decodes to one U+FFFD, at the very end.
+    const open = text.endsWith(replacement) && this.#pending.length < pendingMax
+    const ready = text.slice(this.#given, open ? -1 : undefined)
+    if (open) this.#given = text.length - 1
+    else this.#settle()
+    return ready
   }
 
   end(): string {
-    if (this.#pending.length === 0) return ''
-    return this.#text().replace(/\ufffd+$/, '')
+    const text = this.#pending.length === 0 ? '' : this.#text()
+    return text.slice(this.#given, text.endsWith(replacement) ? -1 : undefined)
+  }
+
+  #settle(): void {
+    this.#before = [...this.#before, ...this.#pending].slice(-beforeMax)
+    this.#beforeText = this.#decode(this.#before)
+    this.#pending = []
+    this.#given = 0
   }
 
   #text(): string {
     const whole = this.#decode([...this.#before, ...this.#pending])
     return whole.startsWith(this.#beforeText) ? whole.slice(this.#beforeText.length) : this.#decode(this.#pending)
   }
-}
-
-/** Finds stop sequences in a text that comes in pieces (Knuth, Morris and Pratt: constant work per character). */
-class Stops {
-  readonly #patterns: { text: string; failure: Uint16Array; matched: number }[]
-  #held = ''
-
-  constructor(stops: readonly string[]) {
-    this.#patterns = stops.filter(stop => stop !== '').map(text => ({ text, failure: failureOf(text), matched: 0 }))
-  }
-
-  push(text: string): { text: string; stopped: boolean } {
-    if (this.#patterns.length === 0) return { text, stopped: false }
-    const before = this.#held.length
-    const all = this.#held + text
-    for (let at = before; at < all.length; at++) {
-      const length = this.#step(all[at] as string)
-      if (length > 0) return { text: all.slice(0, at + 1 - length), stopped: true }
-    }
-    const keep = Math.max(...this.#patterns.map(pattern => pattern.matched))
-    this.#held = all.slice(all.length - keep)
-    return { text: all.slice(0, all.length - keep), stopped: false }
-  }
-
-  /** The beginning of a stop sequence that never came to its end. */
-  held(): string {
-    const text = this.#held
-    this.#held = ''
-    return text
-  }
-
-  /** The length of the longest stop sequence that this character completes, or 0. */
-  #step(character: string): number {
-    let complete = 0
-    for (const pattern of this.#patterns) {
-      while (pattern.matched > 0 && pattern.text[pattern.matched] !== character)
-        pattern.matched = pattern.failure[pattern.matched - 1] as number
-      if (pattern.text[pattern.matched] === character) pattern.matched++
-      if (pattern.matched === pattern.text.length) complete = Math.max(complete, pattern.matched)
-    }
-    return complete
-  }
-}
-
-/** For each place the length of the longest proper prefix that ends there. */
-function failureOf(text: string): Uint16Array {
-  const failure = new Uint16Array(text.length)
-  for (let at = 1, length = 0; at < text.length; at++) {
-    while (length > 0 && text[at] !== text[length]) length = failure[length - 1] as number
-    if (text[at] === text[length]) length++
-    failure[at] = length
-  }
-  return failure
 }

@@ -58,7 +58,8 @@ async function* chunks<Chunk>(
     if (check().Check(chunk)) return chunk
     throw fault.upstreamInvalid(reply.name, new Error('An event of the stream is no chunk.'))
   }
-  for await (const event of flowEvents(flow, reply.call.signal)) for (const chunk of shaper.shape(event)) yield checked(chunk)
+  for await (const event of flowEvents(flow, reply.call.signal))
+    for (const chunk of shaper.shape(event)) yield checked(chunk)
   if (reply.call.signal.aborted) return
   for (const chunk of shaper.finish()) yield checked(chunk)
 }
@@ -137,6 +138,7 @@ class Shaper {
   readonly #object: string
   readonly #pieces: Pieces
   #envelope: Json | undefined
+  /** Choices that have begun; true until their finish_reason. */
   readonly #open = new Map<number, boolean>()
 
   constructor(reply: Reply, object: string, pieces: Pieces) {
@@ -148,21 +150,16 @@ class Shaper {
   *shape(event: Json): Iterable<Json> {
     const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : []
     if (choices.length === 0) return // the usage comes at the end; Azure's filter results have no reader behind this door
-    const { call, name } = this.#reply
-    const named = (value: unknown, other: string) => (typeof value === 'string' && value !== '' ? value : other)
-    const envelope = (this.#envelope ??= {
-      id: named(event.id, call.id),
-      created: Number.isSafeInteger(event.created) && Number(event.created) > 0 ? event.created : call.created,
-      model: named(event.model, name),
-    })
+    this.#envelope ??= envelopeOf(event, this.#reply)
     const { usage: _, service_tier: __, system_fingerprint: fingerprint, ...rest } = event
-    const around = { ...rest, ...envelope, object: this.#object, ...(typeof fingerprint === 'string' ? { system_fingerprint: fingerprint } : {}) }
+    const around = { ...rest, ...this.#envelope, object: this.#object }
+    const named = typeof fingerprint === 'string' ? { ...around, system_fingerprint: fingerprint } : around
     for (const choice of choices) {
       const index = Number.isSafeInteger(choice.index) ? Number(choice.index) : 0
       if (this.#open.get(index) === false) continue // it has had its finish_reason
       for (const piece of this.#pieces(choice, !this.#open.has(index))) {
         this.#open.set(index, piece.finish_reason === null)
-        yield { ...around, choices: [{ ...piece, index }] }
+        yield { ...named, choices: [{ ...piece, index }] }
       }
     }
   }
@@ -175,6 +172,16 @@ class Shaper {
         for (const piece of this.#pieces({ delta: {}, text: '', finish_reason: 'stop' }, false))
           yield { ...envelope, choices: [{ ...piece, index }] }
     yield { ...envelope, choices: [], usage: this.#reply.tally.usage() }
+  }
+}
+
+function envelopeOf(event: Json, { call, name }: Reply): Json {
+  const named = (value: unknown, other: string) => (typeof value === 'string' && value !== '' ? value : other)
+  const created = Number.isSafeInteger(event.created) ? Number(event.created) : 0
+  return {
+    id: named(event.id, call.id),
+    created: created > 0 ? created : call.created,
+    model: named(event.model, name),
   }
 }
 
@@ -203,7 +210,8 @@ const completionPieces: Pieces = choice => {
   return [{ ...choice, text, logprobs, finish_reason: finishOf(choice.finish_reason) }]
 }
 
-const withoutNulls = (value: Json): Json => Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
+const withoutNulls = (value: Json): Json =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null))
 
 /** Calls without an index take their place's; nulls would be joined to names and ids by clients. */
 function withCalls(delta: Json): Json {

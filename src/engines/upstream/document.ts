@@ -92,7 +92,9 @@ function shapeFault(path: RelayPath, reply: Record<string, unknown>): string | u
   if (reply.object !== undefined && reply.object !== object) return `The reply's object is not '${object}'.`
   const entries = reply[list]
   if (!Array.isArray(entries) || entries.length === 0) return `The reply has no ${list}.`
-  return entries.every(one => isObject(one) && entry(one)) ? undefined : `The reply's ${list} are not of the known form.`
+  return entries.every(one => isObject(one) && entry(one))
+    ? undefined
+    : `The reply's ${list} are not of the known form.`
 }
 
 /** Some servers leave `object` out, and all clients do without it; another one than the right one is never right. */

@@ -136,8 +136,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#state === 'open') this.#reader?.data(chunk)
-    else if (this.#state === 'lingering' && (this.#lingered += chunk.length) > lingerBytesMax) this.drop()
+    if (this.#state === 'open') {
+      this.#reader?.data(chunk)
+    } else if (this.#state === 'lingering') {
+      this.#lingered += chunk.length
+      if (this.#lingered > lingerBytesMax) this.drop()
+    }
   }
 
   onResponseEnd(): void {

@@ -56,7 +56,7 @@ export class EventFilter {
   /** At a clean end: a last event without its blank line counts, if it is whole. */
   end(): Buffer {
     const rest = this.#cutter.end().toString('latin1').trim()
-    return /^data: ?(?:\{[^]*\}|\[DONE\])$/.test(rest) ? this.#pass(Buffer.from(`${rest}\n\n`, 'latin1')) : nothing
+    return /^data: ?(?:\{[\s\S]*\}|\[DONE\])$/.test(rest) ? this.#pass(Buffer.from(`${rest}\n\n`, 'latin1')) : nothing
   }
 
   #pass(whole: Buffer): Buffer {
@@ -70,7 +70,9 @@ export class EventFilter {
       const blank = whole.indexOf(blankLine, start)
       const end = blank < 0 ? whole.length : blank + 2 // a third line feed in a row stands alone
       const block = whole.toString('latin1', start, end)
-      const replacement = usual(block) ? this.#look(block, whole, start, end) : this.#rewritten(whole.toString('utf8', start, end))
+      const replacement = usual(block)
+        ? this.#look(block, whole, start, end)
+        : this.#rewritten(whole.toString('utf8', start, end))
       if (replacement === undefined) {
         if (this.#tally.countTokens === undefined && hasContent.test(block)) content++
       } else {
@@ -90,7 +92,10 @@ export class EventFilter {
     this.events++
     if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
     const parses =
-      this.events === 1 || this.#tally.countTokens !== undefined || block.includes('"error"') || reportsUsage.test(block)
+      this.events === 1 ||
+      this.#tally.countTokens !== undefined ||
+      block.includes('"error"') ||
+      reportsUsage.test(block)
     return parses && !this.#examined(whole.toString('utf8', start + 6, end - 2)) ? '' : undefined
   }
 

@@ -1,9 +1,9 @@
 /** For the tests of this folder: an engine in front of a hostile upstream, both closed when the test ends. */
 import type { TestContext } from 'node:test'
-import { Fault } from '../../lib/faults.ts'
-import { silentLog } from '../../lib/log.ts'
 import { type TestCall, TextSink, testCall } from '../../../test/hostile/sinks.ts'
 import { type HostileUpstream, hostileUpstream, type Script } from '../../../test/hostile/upstream.ts'
+import { Fault } from '../../lib/faults.ts'
+import { silentLog } from '../../lib/log.ts'
 import type { Engine, RelayPath } from '../engine.ts'
 import { type UpstreamOptions, upstreamEngine, upstreamPool } from './index.ts'
 

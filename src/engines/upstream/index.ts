@@ -1,4 +1,4 @@
-import { Fault, fault } from '../../lib/faults.ts'
+import { type Fault, fault } from '../../lib/faults.ts'
 import { describe, type Log } from '../../lib/log.ts'
 import { encodeEvent } from '../../lib/sse.ts'
 import type { Ability, Call, Engine, EngineStatus, Relayed, RelayPath, Sink } from '../engine.ts'
@@ -191,7 +191,8 @@ class Upstream {
         filter,
         about,
         tally,
-        started: (failed: Ending | undefined) => (failed === undefined ? settle.resolve(flow) : settle.reject(failed.fault)),
+        started: (failed: Ending | undefined) =>
+          failed === undefined ? settle.resolve(flow) : settle.reject(failed.fault),
       })
       return flow
     }

@@ -1,4 +1,4 @@
-import { Fault, fault } from '../../lib/faults.ts'
+import { type Fault, fault } from '../../lib/faults.ts'
 import type { Head } from './exchange.ts'
 import { isObject, parsed } from './values.ts'
 
@@ -28,7 +28,9 @@ export function secretsOf(url: URL, apiKey: string | undefined): string[] {
 export function refusal(about: About, head: Head, body: Buffer): Fault {
   const { status } = head
   const error = errorOf(parsed(body))
-  const cause = new Error(`The upstream answered with the status ${status}${error === undefined ? '' : ' and an error'}.`)
+  const cause = new Error(
+    `The upstream answered with the status ${status}${error === undefined ? '' : ' and an error'}.`,
+  )
   const headers = retryHeaders(head)
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
   if (status === 503) return fault.upstreamUnavailable(about.name, headers, cause)
@@ -60,7 +62,12 @@ function errorOf(value: unknown): Record<string, unknown> | undefined {
   return value.object === 'error' && typeof value.message === 'string' ? value : undefined
 }
 
-function passedOn(about: About, status: number, error: Record<string, unknown>, headers: Record<string, string>): Fault {
+function passedOn(
+  about: About,
+  status: number,
+  error: Record<string, unknown>,
+  headers: Record<string, string>,
+): Fault {
   const word = (value: unknown) => {
     const text = typeof value === 'number' ? String(value) : value
     return typeof text === 'string' ? scrubbed(about, text).slice(0, wordLengthMax) : null
@@ -95,7 +102,9 @@ function retryHeaders({ headers }: Head): Record<string, string> {
   const after = headers['retry-after']
   const afterMs = headers['retry-after-ms']
   return {
-    ...(typeof after === 'string' && /^(?:\d{1,7}|[A-Z][a-z]{2}, [\w: -]{20,30})$/.test(after) ? { 'retry-after': after } : {}),
+    ...(typeof after === 'string' && /^(?:\d{1,7}|[A-Z][a-z]{2}, [\w: -]{20,30})$/.test(after)
+      ? { 'retry-after': after }
+      : {}),
     ...(typeof afterMs === 'string' && /^\d{1,10}$/.test(afterMs) ? { 'retry-after-ms': afterMs } : {}),
   }
 }

@@ -266,25 +266,27 @@ test('an upstream that does not end its answer after [DONE] loses the connection
   await (await upstream.request(0)).closed
 })
 
-test('a request that finds its idle connection closed is sent once more, and only once', async t => {
-  let drops = 0
-  const { upstream, engine } = await setting(t, async (wire, request) => {
-    if (drops-- > 0) return request.body.includes('reset') ? wire.reset() : wire.end()
-    await jsonAnswer(200, completion)(wire, request)
+for (const how of ['ends', 'resets'] as const)
+  test(`a request that finds its idle connection closed is sent once more, and only once: the upstream ${how}`, async t => {
+    let drops = 0
+    const { upstream, engine } = await setting(t, async (wire, request) => {
+      if (drops-- <= 0) await jsonAnswer(200, completion)(wire, request)
+      else if (how === 'ends') wire.end()
+      else wire.reset()
+    })
+    const send = async (dropped: number) => {
+      drops = dropped
+      const before = upstream.received.length
+      const seen = await relayed(engine, chat)
+      await idle()
+      return { code: 'fault' in seen ? seen.fault.code : 'reply', sent: upstream.received.length - before }
+    }
+    assert.deepEqual(await send(1), { code: 'upstream_unreachable', sent: 1 }, 'a fresh connection')
+    assert.deepEqual(await send(0), { code: 'reply', sent: 1 })
+    assert.deepEqual(await send(2), { code: 'upstream_unreachable', sent: 2 }, 'twice in a row')
+    assert.deepEqual(await send(0), { code: 'reply', sent: 1 })
+    assert.deepEqual(await send(1), { code: 'reply', sent: 2 }, 'an idle connection')
   })
-  const send = async (howOften: number, how = 'end') => {
-    drops = howOften
-    const before = upstream.received.length
-    const seen = await relayed(engine, { ...chat, user: how })
-    await idle()
-    return { code: 'fault' in seen ? seen.fault.code : 'reply', sent: upstream.received.length - before }
-  }
-  assert.deepEqual(await send(1), { code: 'upstream_unreachable', sent: 1 }, 'a fresh connection')
-  assert.deepEqual(await send(0), { code: 'reply', sent: 1 })
-  assert.deepEqual(await send(1), { code: 'reply', sent: 2 }, 'an idle one that ended')
-  assert.deepEqual(await send(1, 'reset'), { code: 'reply', sent: 2 }, 'an idle one that was reset')
-  assert.deepEqual(await send(2), { code: 'upstream_unreachable', sent: 2 }, 'twice in a row')
-})
 
 test('embeddings come in the format that was asked for', async t => {
   const list = (embedding: unknown) => ({

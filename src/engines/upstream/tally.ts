@@ -36,7 +36,9 @@ export class Tally {
     const input = tokenCount(usage.prompt_tokens)
     if (input === undefined) return
     const output = tokenCount(usage.completion_tokens) ?? 0
-    const cached = isObject(usage.prompt_tokens_details) ? tokenCount(usage.prompt_tokens_details.cached_tokens) : undefined
+    const cached = isObject(usage.prompt_tokens_details)
+      ? tokenCount(usage.prompt_tokens_details.cached_tokens)
+      : undefined
     this.#reported = {
       prompt_tokens: input,
       completion_tokens: output,
@@ -59,7 +61,8 @@ export class Tally {
   /** When the reply is over, however it ended. */
   close(aborted: boolean): void {
     if (this.#reported !== undefined) return
-    if (!aborted) this.#call.log.warn('upstream.usage_missing', { engine: this.#name, counted: this.countTokens !== undefined })
+    if (!aborted)
+      this.#call.log.warn('upstream.usage_missing', { engine: this.#name, counted: this.countTokens !== undefined })
     if (this.countTokens === undefined) return
     this.#input = this.countTokens(promptText(this.#request))
     this.#call.meter.input(this.#input)

@@ -1,0 +1,156 @@
+import type { Vocabulary } from './vocabulary.ts'
+
+/**
+ * The parts a merge may start with. It is defined on bytes, but most of its joins only put characters together; starting with whole
+ * characters saves two thirds of the work on Chinese text. A character may start whole when that cannot change the result:
+ *
+ * 1. The merge of its bytes alone gives one token, and the highest rank joined on the way is below that of every longer token that
+ *    holds the character. So while it is incomplete, one of its own joins is always before any join that needs it complete.
+ * 2. No token takes a part of it together with a part of its neighbour, here: at neither border. Such tokens exist, but few; they
+ *    are kept by the last byte before and the first two bytes after the border.
+ *
+ * Then a merge from bytes makes the same other joins in the same order: would the merge from characters make an earlier one first,
+ * that one would need a character that is still incomplete in the merge from bytes, which by (1) has a join of its own yet before.
+ */
+export class Characters {
+  readonly #vocabulary: Vocabulary
+  /** Rank of each character of two or three bytes that satisfies (1), else -1. Made when first needed: some milliseconds. */
+  #whole: Int32Array | undefined
+  /** The borders of (2), one bit each. */
+  readonly #borders = new Uint32Array((classesBefore << 12) >> 5)
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary
+  }
+
+  /**
+   * The parts to start with. The bytes may begin or end inside a character.
+   * @param starts receives where each part starts; room for one per byte
+   * @param ranks receives the rank of each part
+   * @returns the number of parts
+   */
+  parts(bytes: Uint8Array, start: number, end: number, starts: Int32Array, ranks: Int32Array): number {
+    const singles = this.#vocabulary.singles
+    let count = 0
+    /** Whether the border at `at` is one of (2), where that is known already. */
+    let shared: boolean | undefined = false
+    for (let at = start; at < end; ) {
+      const lead = bytes[at]!
+      const size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+      const next = at + size
+      if (size === 1 || next > end) {
+        starts[count] = at
+        ranks[count++] = singles[lead]!
+        at++
+        shared = undefined
+        continue
+      }
+      this.#whole ??= this.#learn()
+      const before: boolean = shared ?? this.#isShared(bytes, at)
+      shared = next < end && this.#isShared(bytes, next)
+      const rank = before || shared || size === 4 ? -1 : this.#whole[pointAt(bytes, at, size)]!
+      if (rank >= 0) {
+        starts[count] = at
+        ranks[count++] = rank
+        at = next
+      }
+      for (; at < next; at++) {
+        starts[count] = at
+        ranks[count++] = singles[bytes[at]!]!
+      }
+    }
+    return count
+  }
+
+  /** True when some token has parts of both characters at this border. */
+  #isShared(bytes: Uint8Array, at: number): boolean {
+    const index = borderOf(bytes[at - 1]!, bytes[at]!, bytes[at + 1]!)
+    return ((this.#borders[index >> 5]! >>> (index & 31)) & 1) === 1
+  }
+
+  /** Finds the characters of (1) and the borders of (2) by reading the whole table. */
+  #learn(): Int32Array {
+    const vocabulary = this.#vocabulary
+    const whole = new Int32Array(0x10000).fill(-1)
+    const highest = new Int32Array(0x10000)
+    for (let rank = 0; rank < vocabulary.size; rank++) {
+      const size = vocabulary.lengthOf(rank)
+      if (size !== 2 && size !== 3) continue
+      const bytes = vocabulary.bytesOf(rank)
+      if (bytes === undefined || characterSize(bytes, 0) !== size) continue
+      const joined = this.#highestJoin(bytes, rank)
+      if (joined === undefined) continue
+      whole[pointAt(bytes, 0, size)] = rank
+      highest[pointAt(bytes, 0, size)] = joined
+    }
+    for (let rank = 0; rank < vocabulary.size; rank++) {
+      const bytes = vocabulary.bytesOf(rank)
+      if (bytes === undefined || bytes.length < 2) continue
+      for (let at = 0; at < bytes.length; ) {
+        const size = characterSize(bytes, at)
+        if (size > 0) {
+          const isLonger = size < bytes.length
+          if (isLonger && (size === 2 || size === 3)) {
+            const point = pointAt(bytes, at, size)
+            if (highest[point]! >= rank) whole[point] = -1
+          }
+          at += size
+          continue
+        }
+        // A part of a character: a border at either end of it that lies inside the token is shared.
+        let end = at + 1
+        while (end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end++
+        if (at > 0) this.#share(bytes, at)
+        if (end < bytes.length) this.#share(bytes, end)
+        at = end
+      }
+    }
+    return whole
+  }
+
+  /** The highest rank joined on the way from the bytes of a character to its token; undefined when they do not get there. */
+  #highestJoin(bytes: Uint8Array, rank: number): number | undefined {
+    if (bytes.length === 2) return rank
+    const { pairs } = this.#vocabulary
+    const first = pairs[(bytes[0]! << 8) | bytes[1]!]!
+    const second = pairs[(bytes[1]! << 8) | bytes[2]!]!
+    if (first < 0 && second < 0) return undefined
+    const joined = first < 0 ? second : second < 0 ? first : Math.min(first, second)
+    return Math.max(joined, rank)
+  }
+
+  #share(bytes: Uint8Array, at: number): void {
+    const isOpen = at + 1 >= bytes.length || bytes[at]! < 0x80
+    for (let second = 0; second < 64; second++) {
+      if (!isOpen && second !== (bytes[at + 1]! & 0x3f)) continue
+      const index = borderOf(bytes[at - 1]!, bytes[at]!, second)
+      this.#borders[index >> 5]! |= 1 << (index & 31)
+    }
+  }
+}
+
+/** How many bytes the whole character here has; 0 when only a part of one is here. */
+function characterSize(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at]!
+  if (lead < 0x80) return 1
+  if (lead < 0xc2) return 0
+  const size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+  if (at + size > bytes.length) return 0
+  for (let i = 1; i < size; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
+  return size
+}
+
+/** The code point of a character of two or three bytes. */
+function pointAt(bytes: Uint8Array, at: number, size: number): number {
+  if (size === 2) return ((bytes[at]! & 0x1f) << 6) | (bytes[at + 1]! & 0x3f)
+  return ((bytes[at]! & 0x0f) << 12) | ((bytes[at + 1]! & 0x3f) << 6) | (bytes[at + 2]! & 0x3f)
+}
+
+const classesBefore = 66
+
+/** ASCII before or after a border is rare enough to be taken together. */
+function borderOf(last: number, first: number, second: number): number {
+  const before = last >= 0x80 ? last & 0x3f : last === 0x20 ? 64 : 65
+  const after = first < 0x80 ? 0 : first & 0x3f
+  return (before << 12) | (after << 6) | (second & 0x3f)
+}

@@ -1,0 +1,16 @@
+import { bytesOf, stored, tinyModel } from '../models/make.ts'
+
+/**
+ * Settings in which the classic names lead to a small model with random weights, for suites that ask much and read little. Its
+ * replies mean nothing, but every parameter works on it.
+ */
+export async function smallModelSettings(): Promise<string> {
+  const file = await stored(bytesOf(tinyModel()))
+  return `
+models:
+  small: { file: ${JSON.stringify(file)} }
+aliases:
+  gpt-3.5-turbo: small
+  gpt-3.5-turbo-instruct: small
+`
+}
