@@ -48,12 +48,20 @@ async function measure(skill: SkillName, language: 'en' | 'zh'): Promise<Row> {
   let right = 0
   let shown = 0
   for (const one of cases) {
-    const answer = one.prompt === undefined ? await runner.chat(one.messages ?? [], one.tools) : await runner.complete(one.prompt, one.maxTokens ?? 64)
+    const answer =
+      one.prompt === undefined
+        ? await runner.chat(one.messages ?? [], one.tools)
+        : await runner.complete(one.prompt, one.maxTokens ?? 64)
     if (one.right(answer.text, answer.ended)) right++
     else if (shown++ < Number(values.wrong)) {
-      console.log(`  asked ${JSON.stringify(one.prompt ?? one.messages?.at(-1)?.content)}\n  wants ${JSON.stringify(one.expected)}\n  said  ${JSON.stringify(answer.text)}`)
+      console.log(
+        `  asked ${JSON.stringify(one.prompt ?? one.messages?.at(-1)?.content)}\n  wants ${JSON.stringify(one.expected)}\n  said  ${JSON.stringify(answer.text)}`,
+      )
     }
   }
-  if (!values.json) console.log(`${skill.padEnd(20)} ${language}  ${String(right).padStart(4)} of ${cases.length}  ${((100 * right) / cases.length).toFixed(1)} %`)
+  if (!values.json)
+    console.log(
+      `${skill.padEnd(20)} ${language}  ${String(right).padStart(4)} of ${cases.length}  ${((100 * right) / cases.length).toFixed(1)} %`,
+    )
   return { skill, language, right, cases: cases.length }
 }

@@ -86,10 +86,10 @@ function completionProbe({ engine, complete }: Subject): Probe | undefined {
 async function* nothing(): AsyncGenerator<never> {}
 
 function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void {
-  const rule = (promise: string, check: (probe: Probe) => Promise<void>) =>
+  const rule = (promise: string, check: (probe: Probe) => Promise<void>, needs: keyof Known<object> = 'request') =>
     it(`${kind}: ${promise}`, async context => {
       const probe = find()
-      if (probe === undefined) context.skip('this engine does not offer it')
+      if (probe?.known[needs] === undefined) context.skip('this engine does not offer it')
       else await check(probe)
     })
 
@@ -137,13 +137,17 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
     assert.equal(meter.last().output, known.usage.completion_tokens * 3)
   })
 
-  rule('a stop sequence never reaches the client, also when it is split over tokens', async probe => {
-    const { known, run } = probe
-    if (known.stop === undefined) return
-    const { chunks } = await collect(run, probe.with(known.request, { stop: [known.stop.sequence] }))
-    assert.equal(textAt(chunks, 0), known.stop.before)
-    assert.equal(finishAt(chunks, 0), 'stop')
-  })
+  rule(
+    'a stop sequence never reaches the client, also when it is split over tokens',
+    async probe => {
+      const { known, run } = probe
+      assert.ok(known.stop)
+      const { chunks } = await collect(run, probe.with(known.request, { stop: [known.stop.sequence] }))
+      assert.equal(textAt(chunks, 0), known.stop.before)
+      assert.equal(finishAt(chunks, 0), 'stop')
+    },
+    'stop',
+  )
 
   rule('a sequence that never comes to its end is sent in the end', async probe => {
     const { known, run } = probe
@@ -151,14 +155,18 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
     assert.equal(textAt(chunks, 0), known.reply)
   })
 
-  rule('the token limit ends the reply with `length` and exact usage', async probe => {
-    const { known, run } = probe
-    if (known.endless === undefined) return
-    const { chunks, meter } = await collect(run, probe.with(known.endless, { max_tokens: 3 }))
-    assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3)
-    assert.equal(meter.last().output, 3)
-    assert.equal(finishAt(chunks, 0), 'length')
-  })
+  rule(
+    'the token limit ends the reply with `length` and exact usage',
+    async probe => {
+      const { known, run } = probe
+      assert.ok(known.endless)
+      const { chunks, meter } = await collect(run, probe.with(known.endless, { max_tokens: 3 }))
+      assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3)
+      assert.equal(meter.last().output, 3)
+      assert.equal(finishAt(chunks, 0), 'length')
+    },
+    'endless',
+  )
 
   rule('the same seed gives the same text', async probe => {
     const { known, run } = probe
@@ -167,25 +175,29 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
     assert.equal(textAt(first.chunks, 0), textAt(second.chunks, 0))
   })
 
-  rule('an abort ends the stream within 100 ms, without an error, and with the meter told', async probe => {
-    const { known, run } = probe
-    if (known.endless === undefined) return
-    const abort = new AbortController()
-    const { call, meter } = makeCall(abort.signal)
-    let abortedAt = 0
-    let afterwards = 0
-    for await (const chunk of run(known.endless, call)) {
-      if (abortedAt > 0) afterwards++
-      if (abortedAt === 0 && chunk.choices.some(choice => choiceText(choice) !== '')) {
-        abortedAt = performance.now()
-        abort.abort()
+  rule(
+    'an abort ends the stream within 100 ms, without an error, and with the meter told',
+    async probe => {
+      const { known, run } = probe
+      assert.ok(known.endless)
+      const abort = new AbortController()
+      const { call, meter } = makeCall(abort.signal)
+      let abortedAt = 0
+      let afterwards = 0
+      for await (const chunk of run(known.endless, call)) {
+        if (abortedAt > 0) afterwards++
+        if (abortedAt === 0 && chunk.choices.some(choice => choiceText(choice) !== '')) {
+          abortedAt = performance.now()
+          abort.abort()
+        }
       }
-    }
-    const took = performance.now() - abortedAt
-    assert.ok(abortedAt > 0 && took < 100, `it took ${took} ms`)
-    assert.ok(afterwards <= 8, `${afterwards} chunks came afterwards`)
-    assert.ok(meter.last().input > 0 && meter.last().output > 0)
-  })
+      const took = performance.now() - abortedAt
+      assert.ok(abortedAt > 0 && took < 100, `it took ${took} ms`)
+      assert.ok(afterwards <= 8, `${afterwards} chunks came afterwards`)
+      assert.ok(meter.last().input > 0 && meter.last().output > 0)
+    },
+    'endless',
+  )
 
   rule('a request that is aborted before it starts yields nothing', async ({ known, run }) => {
     const { call } = makeCall(AbortSignal.abort())
@@ -199,18 +211,22 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
     assert.equal(textAt(chunks, 0), known.reply)
   })
 
-  rule('what cannot be answered is a fault, thrown before the first chunk', async ({ known, run }) => {
-    const { refused } = known
-    if (refused === undefined) return
-    const { call } = makeCall(new AbortController().signal)
-    const iterator = run(refused.request, call)[Symbol.asyncIterator]()
-    await assert.rejects(iterator.next(), (error: unknown) => {
-      assert.ok(error instanceof Fault)
-      assert.equal(error.status, refused.status)
-      assert.equal(error.code, refused.code)
-      return true
-    })
-  })
+  rule(
+    'what cannot be answered is a fault, thrown before the first chunk',
+    async ({ known, run }) => {
+      const { refused } = known
+      assert.ok(refused)
+      const { call } = makeCall(new AbortController().signal)
+      const iterator = run(refused.request, call)[Symbol.asyncIterator]()
+      await assert.rejects(iterator.next(), (error: unknown) => {
+        assert.ok(error instanceof Fault)
+        assert.equal(error.status, refused.status)
+        assert.equal(error.code, refused.code)
+        return true
+      })
+    },
+    'refused',
+  )
 }
 
 async function collect(run: Probe['run'], request: object) {

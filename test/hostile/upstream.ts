@@ -45,8 +45,8 @@ export interface HostileUpstream {
   script: Script
   /** Settles with the request of that number, from 0. */
   request(number: number): Promise<Received>
-  /** Connections that are open now. */
-  readonly open: number
+  /** Ends the connections that are open, or the next one to come. */
+  endConnections(): Promise<void>
   close(): Promise<void>
 }
 
@@ -66,8 +66,9 @@ export async function hostileUpstream(script: Script): Promise<HostileUpstream> 
       if (request === undefined) throw new Error('unreachable')
       return request
     },
-    get open() {
-      return sockets.size
+    async endConnections() {
+      if (sockets.size === 0) await once(server, 'connection')
+      for (const socket of sockets) socket.end()
     },
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -45,7 +45,13 @@ export async function openRunner(path: string): Promise<Runner> {
     const out: ReturnType<typeof model.tokenize> = []
     let ended = false
     let began = 0
-    for await (const token of sequence.evaluate(ids, { temperature: 0, topK: 1, topP: 1, minP: 0, yieldEogToken: true })) {
+    for await (const token of sequence.evaluate(ids, {
+      temperature: 0,
+      topK: 1,
+      topP: 1,
+      minP: 0,
+      yieldEogToken: true,
+    })) {
       began ||= performance.now()
       if (model.isEogToken(token)) {
         ended = true

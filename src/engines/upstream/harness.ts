@@ -71,3 +71,14 @@ export function faultOf(seen: Seen): Fault {
   if ('fault' in seen) return seen.fault
   throw new Error(`A fault was due, not: ${seen.text.slice(0, 500)}`)
 }
+
+/** An error as OpenAI sends it. */
+export const openAiError = (message: string, more: object = {}) => ({
+  error: { message, type: 'some_type', param: 'p', code: 'some_code', ...more },
+})
+
+/** Nothing of the configuration or of this machine stands in what a client sees. */
+export function assertNothingLeaks(text: string, port: number): void {
+  for (const secret of [key, String(port), '127.0.0.1', 'localhost', 'ECONN', 'undici', 'node:', '/opt/'])
+    if (text.includes(secret)) throw new Error(`${secret} stands in ${text.slice(0, 1000)}`)
+}

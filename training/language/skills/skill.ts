@@ -1,56 +1,58 @@
 /** What every skill offers: single turns of a chat, and sometimes plain text to continue. */
-import type { Chance } from '../random.ts';
-import type { Language, Names } from '../names.ts';
+
+import type { Language, Names } from '../names.ts'
+import type { Chance } from '../random.ts'
 
 export interface Turn {
-  readonly user: string;
-  readonly reply: string;
+  readonly user: string
+  readonly reply: string
 }
 
 /** Text without a chat around it: the model learns to write `text` from the character `from` on. */
 export interface Raw {
-  readonly text: string;
-  readonly from: number;
+  readonly text: string
+  readonly from: number
   /** False when the text would go on: no end is learnt. */
-  readonly ends: boolean;
+  readonly ends: boolean
 }
 
 export interface Draw {
-  readonly chance: Chance;
-  readonly names: Names;
+  readonly chance: Chance
+  readonly names: Names
 }
 
-export type MakeTurn = (draw: Draw, language: Language) => Turn;
+export type MakeTurn = (draw: Draw, language: Language) => Turn
 
 /** Replaces {SLOT}s. Throws RangeError on a slot without a value. */
 export function fill(template: string, slots: Readonly<Record<string, string>>): string {
   return template.replace(/\{([A-Z]+)\}/g, (_, name: string) => {
-    const value = slots[name];
-    if (value === undefined) throw new RangeError(`no value for {${name}} in ${template}`);
-    return value;
-  });
+    const value = slots[name]
+    if (value === undefined) throw new RangeError(`no value for {${name}} in ${template}`)
+    return value
+  })
 }
 
 /** The ways people type the same thing: other case, other or no final mark, a polite or hasty beginning. */
 export function casual(chance: Chance, text: string): string {
-  let out = text;
-  if (chance.maybe(0.12)) out = `${chance.pick(['Please', 'Hey,', 'OK,', 'Now', 'Well,', 'Hi,', 'So,'])} ${lowerFirst(out)}`;
-  if (chance.maybe(0.2)) out = out.replace(/[.?!]$/, '');
-  else if (chance.maybe(0.1)) out = out.replace(/[.?]$/, chance.pick(['!', '...', ' ', '??', '!!', ' :)']));
-  const style = chance.next();
-  if (style < 0.15) out = lowerFirst(out);
-  else if (style < 0.18) out = out.toLowerCase();
-  return out.trim();
+  let out = text
+  if (chance.maybe(0.12))
+    out = `${chance.pick(['Please', 'Hey,', 'OK,', 'Now', 'Well,', 'Hi,', 'So,'])} ${lowerFirst(out)}`
+  if (chance.maybe(0.2)) out = out.replace(/[.?!]$/, '')
+  else if (chance.maybe(0.1)) out = out.replace(/[.?]$/, chance.pick(['!', '...', ' ', '??', '!!', ' :)']))
+  const style = chance.next()
+  if (style < 0.15) out = lowerFirst(out)
+  else if (style < 0.18) out = out.toLowerCase()
+  return out.trim()
 }
 
 export function casualZh(chance: Chance, text: string): string {
-  let out = text;
-  if (chance.maybe(0.12)) out = chance.pick(['请', '嗨，', '麻烦', '那么，', '帮我', '好，']) + out;
-  if (chance.maybe(0.25)) out = out.replace(/[。？！]$/u, '');
-  else if (chance.maybe(0.12)) out = out.replace(/[。？！]$/u, chance.pick(['!', '?', '~', '。', '！！', '.']));
-  return out;
+  let out = text
+  if (chance.maybe(0.12)) out = chance.pick(['请', '嗨，', '麻烦', '那么，', '帮我', '好，']) + out
+  if (chance.maybe(0.25)) out = out.replace(/[。？！]$/u, '')
+  else if (chance.maybe(0.12)) out = out.replace(/[。？！]$/u, chance.pick(['!', '?', '~', '。', '！！', '.']))
+  return out
 }
 
 export function lowerFirst(text: string): string {
-  return /^(I|I'|[A-Z]{2})\b/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1);
+  return /^(I|I'|[A-Z]{2})\b/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1)
 }
