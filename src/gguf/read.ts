@@ -18,7 +18,7 @@ export const limits = {
   tensors: 65_536,
   keyBytes: 65_535, // GGUF specification
   stringBytes: 4 * 1024 * 1024,
-  arrayItems: 4_000_000,
+  arrayItems: 1_000_000,
   tensorNameBytes: 63, // GGML_MAX_NAME - 1
   dimensions: 4, // GGML_MAX_DIMS
 } as const

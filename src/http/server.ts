@@ -108,7 +108,9 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     const { id, caller } = visit(request)
     const leaving = new AbortController()
     running.add(leaving)
-    reply.raw.once('close', () => leaving.abort())
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) leaving.abort()
+    })
     try {
       const body = operation.body === undefined ? undefined : readBody(request)
       const params = request.params as Record<string, string>

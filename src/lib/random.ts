@@ -8,9 +8,19 @@ export interface Random {
   uint32(): number
 }
 
-export const systemRandom: Random = {
-  bytes: count => randomBytes(count),
-  uint32: () => randomBytes(4).readUInt32LE(0),
+export const systemRandom: Random = pooled(4096)
+
+/** Asks the system for many bytes at once: a call for a few costs as much as one for thousands. Each byte is given out once. */
+function pooled(sizeBytes: number): Random {
+  let pool = Buffer.alloc(0)
+  const bytes = (count: number): Buffer => {
+    if (count > sizeBytes) return randomBytes(count)
+    if (pool.length < count) pool = randomBytes(sizeBytes)
+    const taken = pool.subarray(0, count)
+    pool = pool.subarray(count)
+    return taken
+  }
+  return { bytes, uint32: () => bytes(4).readUInt32LE(0) }
 }
 
 /** A repeatable source (mulberry32). For tests: never for secrets. */

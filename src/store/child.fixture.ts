@@ -13,21 +13,6 @@ const say = (line: string): void => {
 }
 
 const roles: Record<string, () => Promise<void>> = {
-  /** Writes pairs of rows from eight callers until it is killed, and says each pair that was acknowledged. */
-  async write() {
-    const store = await openStore(options)
-    const caller = async (name: string): Promise<never> => {
-      for (let i = 0; ; i++) {
-        const id = `${prefix}.${name}.${i}`
-        await store.write(
-          ['a', 'b'].map(half => store.build.insertInto('settings').values({ name: `${id}.${half}`, value: '' })),
-        )
-        say(id)
-      }
-    }
-    await Promise.all(Array.from({ length: 8 }, (_, i) => caller(String(i))))
-  },
-
   /** Dies between two steps of a migration. */
   async dieMigrating() {
     const deadly = {

@@ -18,6 +18,7 @@ function scripted() {
     {
       ask(message) {
         asked.push(message)
+        if (condition.state === 'failed') return Promise.reject(new Error('The writer thread has ended.'))
         return new Promise((resolve, reject) => {
           settle = { resolve, reject }
         })

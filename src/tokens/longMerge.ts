@@ -49,6 +49,7 @@ export class LongMerge {
 
   /** Merges one window. @returns true when the piece is done */
   step(): boolean {
+    if (this.#repeat()) return false
     const start = this.#start
     const end = Math.min(start + this.#width, this.end)
     const work = mergeHeap(this.#vocabulary, this.#bytes, this.#view, start, end)
@@ -72,15 +73,39 @@ export class LongMerge {
       at = start + work.next[at - start]!
     }
     if (last) return true
-    this.#seams.push({ start, count, expected: this.#expected })
+    this.#seams.push({ start, width: this.#width, count, expected: this.#expected })
     this.#start = at
     this.#expected = work.ranks[at - start]!
     return false
+  }
+
+  /** Copies the window before when this one has the same bytes, as in a run of one character. @returns true when it did */
+  #repeat(): boolean {
+    const before = this.#seams.at(-1)
+    const start = this.#start
+    const width = this.#width
+    if (before === undefined || before.width !== width || start + width >= this.end) return false
+    if (this.tokens[before.count] !== this.#expected) return false
+    const bytes = this.#bytes
+    const same = Buffer.compare(
+      bytes.subarray(before.start, before.start + width),
+      bytes.subarray(start, start + width),
+    )
+    if (same !== 0) return false
+    const count = this.count
+    const more = count - before.count
+    while (count + more > this.tokens.length) this.tokens = grown(this.tokens)
+    this.tokens.copyWithin(count, before.count, count)
+    this.count += more
+    this.#seams.push({ start, width, count, expected: this.#expected })
+    this.#start += start - before.start
+    return true
   }
 }
 
 interface Seam {
   start: number
+  width: number
   count: number
   expected: number
 }
@@ -113,7 +138,7 @@ function newWork(capacity: number): Work {
     next: new Int32Array(capacity),
     previous: new Int32Array(capacity),
     joined: new Int32Array(capacity),
-    // Each byte gives a pair at first, and each of the fewer joins at most two more, after taking one out.
+    // Each part gives a pair at first, and each of the fewer joins at most two more, after taking one out.
     heap: new Float64Array(capacity * 2 + 2),
   }
 }
@@ -129,15 +154,13 @@ function mergeHeap(vocabulary: Vocabulary, bytes: Uint8Array, view: DataView, st
   const length = end - start
   const work = length <= windowBytes ? usual : newWork(length)
   const { ranks, next, previous, joined, heap } = work
-  const { pairs, singles, longestBytes } = vocabulary
+  const { longestBytes } = vocabulary
+  link(work, vocabulary.characters.parts(bytes, start, end, previous, joined), start, length)
   let size = 0
-  for (let i = 0; i < length; i++) {
-    ranks[i] = singles[bytes[start + i]!]!
-    next[i] = i + 1
-    previous[i] = i - 1
-    const rank = i + 1 < length ? pairs[(bytes[start + i]! << 8) | bytes[start + i + 1]!]! : -1
-    joined[i] = rank
-    if (rank >= 0) size = push(heap, size, rank * 0x100000000 + i)
+  for (let left = 0; next[left]! < length; left = next[left]!) {
+    const rank = vocabulary.find(view, start + left, next[next[left]!]! - left)
+    joined[left] = rank
+    if (rank >= 0) size = push(heap, size, rank * 0x100000000 + left)
   }
   while (size > 0) {
     const key = heap[0]!
@@ -167,6 +190,19 @@ function mergeHeap(vocabulary: Vocabulary, bytes: Uint8Array, view: DataView, st
     }
   }
   return work
+}
+
+/** Turns the parts, given as starts in `previous` and ranks in `joined`, into the linked list. */
+function link(work: Work, count: number, start: number, length: number): void {
+  const { ranks, next, previous, joined } = work
+  // `next` and `ranks` first: a part is never written before it is read, as it starts at or after its number.
+  for (let i = 0; i < count; i++) {
+    const at = previous[i]! - start
+    ranks[at] = joined[i]!
+    next[at] = i + 1 < count ? previous[i + 1]! - start : length
+  }
+  joined.fill(-1, 0, length)
+  for (let at = 0, before = -1; at < length; before = at, at = next[at]!) previous[at] = before
 }
 
 /** A heap with four children per node: half the levels of one with two. Returns the new size. */

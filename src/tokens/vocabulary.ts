@@ -40,7 +40,7 @@ export class Vocabulary {
     this.size = offsets.length - 1
     if (this.size >= rankMask) throw new Error(`a table may have at most ${rankMask - 1} ranks`)
     let bits = 4
-    while (1 << bits < this.size * 1.2) bits++
+    while (1 << bits < this.size * 2) bits++
     this.#shift = 32 - bits
     this.#slots = new Int32Array(1 << bits)
     this.#keys = new Int32Array(this.size * 2)

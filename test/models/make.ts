@@ -120,7 +120,8 @@ export function scriptedModel(
       types.push(tokenTypes.userDefined)
     } else chain.push(...piece)
   }
-  if (new Set(chain).size !== chain.length) throw new Error('A scripted reply cannot hold the same token twice')
+  if (new Set(chain).size !== chain.length || new Set(tokens).size !== tokens.length)
+    throw new Error('A scripted reply cannot hold the same token twice')
   const dimensions = 64 * Math.ceil(tokens.length / 64)
   const following = new Float32Array(tokens.length * dimensions)
   for (const [i, token] of chain.entries()) following[(chain[i + 1] ?? end) * dimensions + token] = 2

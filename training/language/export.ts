@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Storage } from '../../src/gguf/quantize.ts'
 import { f32, flag, i32s, type MetadataValue, text, texts, u32 } from '../../src/gguf/types.ts'
 import { type TensorSource, writeGguf } from '../../src/gguf/write.ts'
 import { CHAT_TEMPLATE } from './chat.ts'
@@ -36,14 +37,15 @@ const { values } = parseArgs({
   },
 })
 
-const storage = values.storage
-if (storage !== 'Q8_0' && storage !== 'F16' && storage !== 'F32') throw new RangeError(`unknown storage ${storage}`)
+const storages: readonly Storage[] = ['Q8_0', 'F16', 'F32']
+const storage = storages.find(name => name === values.storage)
+if (!storage) throw new RangeError(`unknown storage ${values.storage}`)
 const weights = values.weights ?? values.run
 const shape = JSON.parse(readFileSync(join(weights, 'weights.json'), 'utf8')) as Shape
 const vocabulary = JSON.parse(readFileSync(join(values.run, 'vocabulary.json'), 'utf8')) as Vocabulary
 if (vocabulary.tokens.length !== shape.vocab) throw new RangeError('vocabulary and weights are of different runs')
 
-await writeGguf(values.out, { metadata: metadata(), tensors: tensors() })
+await writeGguf(values.out, { metadata: metadata(), tensors: tensors(storage) })
 const hash = createHash('sha256').update(readFileSync(values.out)).digest('hex')
 console.log(
   `${values.out}: ${statSync(values.out).size} bytes, ${shape.parameters} parameters, trained on ${shape.tokensSeen} tokens, sha256 ${hash}`,
@@ -80,13 +82,13 @@ function metadata(): Record<string, MetadataValue> {
 }
 
 /** Copies of the stretches of weights.bin, in the order of weights.json. */
-function tensors(): TensorSource[] {
+function tensors(stored: Storage): TensorSource[] {
   const bytes = readFileSync(join(weights, 'weights.bin'))
   let at = 0
   return shape.tensors.map(({ name, shape: dimensions }) => {
     const count = dimensions.reduce((product, n) => product * n, 1)
     const data = new Float32Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + count * 4))
     at += count * 4
-    return { name, shape: dimensions, storage, data }
+    return { name, shape: dimensions, storage: stored, data }
   })
 }

@@ -58,7 +58,7 @@ function learnVocabulary(): Vocabulary {
       .map(part => part.text.replaceAll(/<\|\w+\|>/g, ' '))
       .join(''),
   )
-  const natural = sources.pairs.flatMap(([en, zh]) => [en, zh])
+  const natural = sources.pairs.flat()
   return trainVocabulary([...sample, ...natural, ...sources.prose.slice(0, 3000)], BUDGET)
 }
 

@@ -156,7 +156,7 @@ export const HELD = {
       ],
       maker: ['Who has created you?', 'Who is your maker?', 'By whom were you trained?', 'Who was it that built you?'],
       test: ['testing one two', 'This is just a test', 'test, please ignore', 'a quick test', 'Is this thing working?'],
-      ping: ['ping ping', 'PING!'],
+      ping: ['ping ping', 'please ping'],
       there: ['Hello, are you there?', 'Is anyone there?', 'are you still there', 'Anybody here?'],
       nice: ['That is great', 'Very nice', 'You did a good job', 'That is cool', 'ok great'],
     },
@@ -170,7 +170,7 @@ export const HELD = {
       can: ['你都会做什么？', '你能做些什么？', '请告诉我你会什么', '你可以帮我做什么？', '说说你的功能'],
       maker: ['是谁开发了你？', '是谁训练的你？', '你是由谁创造的？'],
       test: ['这是测试', '测试，测试', '我来测试一下'],
-      ping: ['ping！', 'Ping一下'],
+      ping: ['来个ping', '请ping'],
       there: ['你还在不在？', '请问有人吗？', '在吗在吗', '有人在线吗'],
       nice: ['你太棒了', '非常好', '做得很好', '好的好的', '真好'],
     },
@@ -286,3 +286,23 @@ export const HELD = {
     ],
   },
 } as const
+
+/** True for a held-out way of asking without slots, whatever its case and marks: training leaves these out. */
+export function isHeldAsk(user: string): boolean {
+  return held.has(plain(user))
+}
+
+const held = new Set(asks(HELD.talk).map(plain))
+
+function plain(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} ]/gu, '')
+    .trim()
+}
+
+/** All strings of a table. */
+function asks(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(asks) : []
+}

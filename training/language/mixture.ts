@@ -2,6 +2,7 @@
 
 import type { Message, Segment } from './chat.ts'
 import { renderChat } from './chat.ts'
+import { isHeldAsk } from './held-asks.ts'
 import type { Language, Side } from './names.ts'
 import { makeNames } from './names.ts'
 import { Chance } from './random.ts'
@@ -114,6 +115,12 @@ export function makeMixture(sources: Sources, seed: number, side: Side, unwanted
   const questions = openQuestions(sources, side)
   const foreign = foreignAsks(sources, split)
   const turn = (skill: Skill, language: Language): Turn => {
+    for (;;) {
+      const made = anyTurn(skill, language)
+      if (side === 'held' || !isHeldAsk(made.user)) return made
+    }
+  }
+  const anyTurn = (skill: Skill, language: Language): Turn => {
     if (skill === 'talk') return talkTurn(draw, language, foreign)
     if (skill === 'copy') return copyTurn(draw, language)
     if (skill === 'count') return countTurn(draw, language, side)
@@ -122,7 +129,7 @@ export function makeMixture(sources: Sources, seed: number, side: Side, unwanted
     return fallbackTurn(draw, language, questions)
   }
   const language = (): Language => (chance.maybe(0.58) ? 'en' : 'zh')
-  const single = (made: Turn): Segment[] => renderChat([...system(chance), ...messages(made)])
+  const single = (made: Turn): Segment[] => renderChat([...system(draw), ...messages(made)])
   const document = (stage: Stage): Segment[] => {
     const kind = chance.weighted(stage.kinds)
     if (kind === 'drill') return single(drillTurn(draw, language()))
@@ -145,16 +152,17 @@ function chat(draw: Draw, language: Language, turn: Maker['turn']): Segment[] {
     [2, 5],
     [3, 3],
     [4, 2],
+    [chance.between(5, 9), 0.5],
   ])
   const turns = Array.from({ length: count }, () =>
     turn(chance.weighted(SKILLS), chance.maybe(0.9) ? language : chance.pick(['en', 'zh'])),
   )
-  return renderChat([...system(chance), ...turns.flatMap(messages)])
+  return renderChat([...system(draw), ...turns.flatMap(messages)])
 }
 
 function toolDocument(draw: Draw, language: Language, turn: Maker['turn']): Segment[] {
   const { chance } = draw
-  const head = system(chance)
+  const head = system(draw)
   if (chance.maybe(0.25)) {
     const turns = Array.from({ length: chance.between(1, 2) }, () => turn(chance.weighted(SKILLS), language))
     return renderChat([...head, ...turns.flatMap(messages)], idleTools(draw))
@@ -166,8 +174,22 @@ function toolDocument(draw: Draw, language: Language, turn: Maker['turn']): Segm
   return renderChat([...head, ...before, ...scene, ...after], tools)
 }
 
-function system(chance: Chance): Message[] {
-  return chance.maybe(0.45) ? [{ role: 'system', content: chance.pick(SYSTEM_PROMPTS) }] : []
+/** None, a usual system prompt, or sentences of any kind. */
+function system({ chance, names }: Draw): Message[] {
+  if (chance.maybe(0.5)) return []
+  if (chance.maybe(0.7)) return [{ role: 'system', content: chance.pick(SYSTEM_PROMPTS) }]
+  const language = chance.pick(['en', 'en', 'zh'] as const)
+  const role =
+    language === 'zh'
+      ? `你是${names.person(chance, 'zh')}，一个${names.word(chance, 'zh')}助手。`
+      : `You are ${chance.pick(['a', 'an', 'the', `${names.person(chance, 'en')}, a`])} ${names.word(chance, 'en')} ${chance.pick(['assistant', 'bot', 'expert', 'helper', 'guide'])}.`
+  const more = Array.from({ length: chance.between(0, 3) }, () => names.sentence(chance, language))
+  return [
+    {
+      role: 'system',
+      content: [role, ...more].slice(chance.maybe(0.2) && more.length > 0 ? 1 : 0).join(language === 'zh' ? '' : ' '),
+    },
+  ]
 }
 
 function messages({ user, reply }: Turn): Message[] {

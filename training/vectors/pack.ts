@@ -9,19 +9,17 @@ const NAME = 'parlance-embed-1'
 const SEMANTIC = 256
 const LEXICAL = 1280
 /** Chosen on the development split with `evaluate.ts --tune`. */
-const WEIGHTS: Omit<Blend, 'unknownIdf'> = { semantic: 0.5, pieces: 0.5, han: 0.5, digit: 0.3 }
+const BLEND: Blend = { semantic: 0.5, unknownIdf: 8, pieces: 2, han: 1.5, digit: 0.5 }
 
 function pack(work: string, target: string, rowsFile: string): void {
-  const settings: { tokens: number; pieces: number; unknownIdf: number } = JSON.parse(
-    readFileSync(join(work, 'settings.json'), 'utf8'),
-  )
+  const settings: { tokens: number; pieces: number } = JSON.parse(readFileSync(join(work, 'settings.json'), 'utf8'))
   const rows = floats(readFileSync(join(work, rowsFile)))
   const { scales, table } = quantise(rows, settings.tokens + settings.pieces)
   const file = encodeVectors({
     name: NAME,
     semantic: SEMANTIC,
     lexical: LEXICAL,
-    blend: { ...WEIGHTS, unknownIdf: settings.unknownIdf },
+    blend: BLEND,
     tokens: readFileSync(join(work, 'tokens.txt'), 'utf8').split('\n'),
     idf: floats(readFileSync(join(work, 'idf.f32'))).map(value => Math.fround(Math.round(value * 1000) / 1000)),
     scales,

@@ -58,7 +58,7 @@ function prepare(data: string, work: string): void {
   for (const text of readPlainTexts(data)) read(text, 'plain')
   const all = [...texts.values()]
   const tokens = chooseTokens(all)
-  const { idf, unknownIdf } = weigh(all, tokens)
+  const idf = weigh(all, tokens)
   const speller = new Speller(tokens)
   writeTexts(work, all, speller)
   writePairs(work, pairs, texts)
@@ -66,7 +66,7 @@ function prepare(data: string, work: string): void {
   writeFileSync(join(work, 'spelled.txt'), speller.lines())
   writeFileSync(join(work, 'tokens.txt'), tokens.join('\n'))
   writeFileSync(join(work, 'idf.f32'), idf)
-  const settings = { tokens: tokens.length, pieces: PIECES, texts: all.length, paired, pairs: pairs.length, unknownIdf }
+  const settings = { tokens: tokens.length, pieces: PIECES, texts: all.length, paired, pairs: pairs.length }
   writeFileSync(join(work, 'settings.json'), JSON.stringify(settings))
   console.log(settings)
 }
@@ -168,7 +168,7 @@ function chooseTokens(texts: readonly Read[]): string[] {
 }
 
 /** Inverse document frequency by stem, each source having the same say, Chinese and other tokens each within the texts of their script. */
-function weigh(texts: readonly Read[], tokens: readonly string[]): { idf: Float32Array; unknownIdf: number } {
+function weigh(texts: readonly Read[], tokens: readonly string[]): Float32Array {
   const sizes = new Map<string, number>()
   const seen = new Map<string, Map<string, number>>()
   for (const { tokens: read, source } of texts) {
@@ -189,7 +189,7 @@ function weigh(texts: readonly Read[], tokens: readonly string[]): { idf: Float3
     const share = own.reduce((sum, [place, size]) => sum + (counted?.get(place) ?? 0) / size, 0) / own.length
     return Math.min(MAX_IDF, -Math.log(share + 1e-6))
   })
-  return { idf: Float32Array.from(idf), unknownIdf: MAX_IDF }
+  return Float32Array.from(idf)
 }
 
 class Speller {

@@ -1,4 +1,4 @@
-"""Trains the table of token vectors: python3 train.py <work folder> [--seconds N] [--seed N] [--init svd|random].
+"""Trains the table of token vectors: python3 train.py <work folder> [--steps N] [--seed N] [--init svd|random].
 
 Reads what prepare.ts wrote; writes rows.f32, one row of 256 numbers per token and per bucket of word pieces, rotated so that
 the first components hold the most. A text's vector is the sum of its tokens' rows; the loss (InfoNCE in both directions) pulls
@@ -15,8 +15,8 @@ import torch
 WIDTH = 256
 BATCH = 1024
 LONGEST = 128
-DROP = 0.1
-SPELL = 0.12
+DROP = 0.15
+SPELL = 0.15
 
 
 class Runs:
@@ -166,7 +166,7 @@ def rotate(corpus, table, random):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('work', type=Path)
-    parser.add_argument('--steps', type=int, default=3000)
+    parser.add_argument('--steps', type=int, default=3500)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--init', choices=['svd', 'random'], default='svd')
     parser.add_argument('--rate', type=float, default=0.01)

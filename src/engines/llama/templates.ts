@@ -7,7 +7,7 @@ export const templateBudget = {
   millis: 100,
   bytes: 32 * 1024 * 1024,
   depth: 200,
-  rangeItems: 100_000,
+  rangeItems: 10_000,
 } as const
 
 /** A stretch of a rendered prompt. `control`: spellings of control tokens are control tokens; otherwise they are text. */
@@ -130,7 +130,8 @@ class BoundedInterpreter extends Evaluator {
   override evaluate(statement: unknown, environment: unknown): Value {
     this.#steps++
     if (this.#steps > templateBudget.steps) throw exhausted('steps')
-    if (this.#steps % 64 === 0 && this.#now() > this.#deadline) throw exhausted('time')
+    // At every step: one step may be a whole loop.
+    if (this.#now() > this.#deadline) throw exhausted('time')
     if (++this.#depth > templateBudget.depth) throw exhausted('depth')
     const value = super.evaluate(statement, environment)
     this.#depth--

@@ -33,7 +33,7 @@ export function documentReader(
   const garbled = (detail: string) => fault.upstreamInvalid(about.name, new Error(detail))
   const type = mediaType(head.headers['content-type'])
   const isJson = encoding === 'identity' && (type === 'application/json' || (type?.endsWith('+json') ?? false))
-  return bounded(exchange, documentBytesMax, {
+  return bounded(exchange, head, documentBytesMax, {
     tooLong: () => settle.reject(garbled(`The reply is longer than ${documentBytesMax} bytes.`)),
     fail: settle.reject,
     end(bytes) {
@@ -54,7 +54,7 @@ export function documentReader(
 /** Reads an answer that is no reply, for the error in it. What is cut off or too long is judged by its status. */
 export function refusalReader(exchange: Exchange, head: Head, about: About, fail: Settle['reject']): BodyReader {
   const judge = (bytes: Buffer) => fail(refusal(about, head, bytes))
-  return bounded(exchange, refusalBytesMax, {
+  return bounded(exchange, head, refusalBytesMax, {
     tooLong: () => judge(Buffer.alloc(0)),
     fail: reason => (reason === undefined ? fail(undefined) : judge(Buffer.alloc(0))),
     end: judge,
@@ -64,12 +64,13 @@ export function refusalReader(exchange: Exchange, head: Head, about: About, fail
 /** Collects a body up to a bound; beyond, the connection is closed. */
 function bounded(
   exchange: Exchange,
+  { headers }: Head,
   bytesMax: number,
   then: { tooLong(): void; fail(reason: Fault | undefined): void; end(bytes: Buffer): void },
 ): BodyReader {
   const chunks: Buffer[] = []
+  const expectedBytes = Number(headers['content-length'])
   let length = 0
-  exchange.alive()
   return {
     data(chunk) {
       length += chunk.length
@@ -78,7 +79,7 @@ function bounded(
         then.tooLong()
       } else {
         chunks.push(chunk)
-        exchange.alive()
+        if (length !== expectedBytes) exchange.alive() // most replies come in one piece, and need no timer
       }
     },
     end: () => then.end(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),

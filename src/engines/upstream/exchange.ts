@@ -4,7 +4,7 @@ import { lostOnReuse, type UpstreamPool } from './pool.ts'
 
 /** The deadlines of one exchange, in milliseconds. Time in which the reader makes the upstream wait does not count as silence. */
 export interface Timeouts {
-  /** Until the first event of a stream, or the headers of a document, with the wait for a connection. */
+  /** Until the first event of a stream, or the first piece of a document, with the wait for a connection. */
   firstByteMs: number
   /** Silence after that: between two whole events, or two pieces of a document. */
   idleMs: number

@@ -19,6 +19,7 @@ export function parsed(bytes: Buffer | string): unknown {
 
 /** The media type in a `content-type` header, lower case; undefined when it is absent or sent twice with different values. */
 export function mediaType(header: string | string[] | undefined): string | undefined {
+  if (header === 'application/json' || header === 'text/event-stream') return header
   const types = new Set([header].flat().map(value => value?.split(';')[0]?.trim().toLowerCase()))
   return types.size === 1 ? [...types][0] : undefined
 }

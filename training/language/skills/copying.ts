@@ -224,6 +224,7 @@ export function phrase(chance: Chance, names: Names, language: Language): string
     [6, 1],
     [7, 1],
     [8, 1],
+    [chance.between(9, 20), 0.8],
   ])
   const made = chance.pick([0.15, 0.5, 1])
   const words = Array.from({ length: count }, () => {

@@ -75,6 +75,29 @@ export const ASKS: Record<Language, readonly string[]> = {
     'What happened in 1969?',
     'Who won the game last night?',
     'Which is better, {T} or {U}?',
+    'def {T}(x):\n    return x + {A}\n\nWhat does this code do?',
+    'Fix this: for i in range({A}) print(i)',
+    'Write a one-sentence bedtime story about {T}.',
+    'Write a haiku about {T}',
+    'Who won the world series in 2020?',
+    'Write a tagline for a {T} shop.',
+    'Explain {T} to a five year old.',
+    'What is {A} - {B}?',
+    '{A}*{B}',
+    '{A} + {B} =',
+    'How do I install {T}?',
+    'My {T} is broken, what should I do?',
+    'I feel sad today.',
+    'Tell me a fact about {C}.',
+    '{T}',
+    '{C}',
+    'What can you tell me about {T}?',
+    'What do you think about {T}?',
+    'Do you know {N}?',
+    'Have you ever been to {C}?',
+    'Can you write code?',
+    'Can you translate this?',
+    'Make a list of {T}.',
   ],
   zh: [
     '{C}的首都是哪里？',
@@ -130,6 +153,22 @@ export const ASKS: Record<Language, readonly string[]> = {
     '这道题怎么做：{A}-{B}=?',
     '帮我想一个{T}的名字',
     '什么时候放假？',
+    '{T}',
+    '{C}',
+    '我的{T}坏了，怎么办？',
+    '你觉得{T}怎么样？',
+    '你知道{N}吗？',
+    '你去过{C}吗？',
+    '你会写代码吗？',
+    '你会翻译吗？',
+    '{A}+{B}=?',
+    '写一段{T}的广告词。',
+    '我今天很难过。',
+    '说一个关于{C}的事实。',
+    '列出十种{T}。',
+    '怎么安装{T}？',
+    '明天会下雨吗？',
+    '给孩子解释{T}。',
   ],
 }
 
@@ -161,9 +200,26 @@ const OTHER_SKILL =
   /\b(count|continue|sequence|repeat|say|hello|hi|thanks|thank|bye|sentiment|positive|negative|classify|numbers?)\b/i
 const OTHER_SKILL_ZH = /数|说|重复|谢|再见|你好|你是|你叫|你会|你能|你在|怎么样|测试|名字/u
 
+/** Requests about a longer text. */
+export const LONG: Record<Language, readonly string[]> = {
+  en: [
+    'Summarize this text: {X}',
+    'Summarize the following:\n\n{X}',
+    '{X}\n\nWhat is this about?',
+    'Translate into German:\n{X}',
+    'Rewrite this: {X}',
+    'Correct the grammar:\n\n{X}',
+    '{X}',
+    'Read this and answer: {X}\nWho is speaking?',
+  ],
+  zh: ['总结下面的文字：{X}', '把下面的文字翻译成中文：\n{X}', '{X}\n\n这段话讲了什么？', '改写：{X}'],
+}
+
 export interface Questions {
   readonly en: readonly string[]
   readonly zh: readonly string[]
+  /** Paragraphs that somebody may ask about. */
+  readonly passages: readonly string[]
 }
 
 /** Questions of the training side or of the held-out side. */
@@ -179,12 +235,20 @@ export function openQuestions(sources: Sources, side: Side): Questions {
     ...sources.utterances
       .filter(({ text, intent }) => isHeld(text) !== train && !/^general|^audio/.test(intent))
       .map(({ text }) => text),
-    ...sources.pairs.map(([text]) => text).filter(text => isHeld(text) !== train && text.endsWith('?')),
+    ...sources.pairs
+      .map(([text]) => text)
+      .filter((text, i) => i % 3 === 0 && isHeld(text) !== train && isStatement(text)),
   ].filter(short)
   const zh = sources.pairs
     .map(([, text]) => text)
-    .filter(text => isHeld(text) !== train && /[？?]$/u.test(text) && !OTHER_SKILL_ZH.test(text))
-  return { en, zh }
+    .filter(text => isHeld(text) !== train && text.length > (text.includes('你') ? 8 : 4) && !OTHER_SKILL_ZH.test(text))
+  return { en, zh, passages: sources.prose.filter(text => isHeld(text) !== train) }
+}
+
+/** Not small talk: longer than a greeting, and not about the model itself. */
+function isStatement(text: string): boolean {
+  const length = text.split(' ').length
+  return length > (/\byou/i.test(text) ? 6 : 3)
 }
 
 export function fallbackTurn(
@@ -200,6 +264,10 @@ export function fallbackTurn(
       user: language === 'zh' ? text : chance.maybe(0.3) ? text.charAt(0).toUpperCase() + text.slice(1) : text,
       reply,
     }
+  }
+  if (chance.maybe(0.07)) {
+    const passage = chance.pick(questions.passages).slice(0, chance.between(80, 600))
+    return { user: fill(chance.pick(LONG[language]), { X: passage }), reply }
   }
   const topic = (): string => {
     const base = chance.maybe(0.5) ? names.thing(chance, language) : names.word(chance, language)

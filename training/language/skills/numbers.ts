@@ -150,6 +150,15 @@ const COUNT_TO: Record<Language, readonly string[]> = {
     'Give me the numbers up to {B}.',
     'Show me how you count to {B}.',
     'Say the numbers from 1 to {B}.',
+    'Count to {B}, with a comma between each number and no newlines. E.g., 1, 2, 3, ...',
+    'Count to {B} please, without any other text.',
+    'Count slowly to {B}.',
+    'Can you please count to {B}?',
+    'I need you to count to {B}.',
+    'Now count to {B}',
+    'One to {B}, please count.',
+    'Try to count to {B}.',
+    'Do you know how to count to {B}?',
   ],
   zh: [
     '从1数到{B}',
@@ -166,6 +175,12 @@ const COUNT_TO: Record<Language, readonly string[]> = {
     '给我数数，数到{B}',
     '请从一开始数到{B}',
     '能从1数到{B}吗？',
+    '数数，从1到{B}',
+    '可以从1数到{B}吗？',
+    '从1到{B}，一个一个数',
+    '开始数数，数到{B}为止',
+    '我要你从1数到{B}',
+    '请帮我数到{B}',
   ],
 }
 const COUNT_BETWEEN: Record<Language, readonly string[]> = {
@@ -247,6 +262,7 @@ export function countTurn(
       [chance.between(2, 12), 3],
       [chance.between(3, 24), 3],
       [chance.between(8, kind === 'to' ? 50 : 30), 2],
+      [chance.between(30, kind === 'to' ? 100 : 40), 0.3],
     ])
     const high = low + length - (kind === 'to' ? 1 : 0)
     if (kind !== 'to' && isHeldPair(low, high) !== (side === 'held')) continue

@@ -240,8 +240,10 @@ export type Comments = Record<Mood, readonly string[]>
 /** Clean, short comments by mood. */
 export function commentsByMood(sources: Sources, split: 'train' | 'test', unwanted: readonly string[]): Comments {
   const out: Record<Mood, string[]> = { positive: [], negative: [], neutral: [] }
+  const plain = unwanted.map(word => word.replace(/[^a-z ]/gi, '.'))
+  const stems = ['fuck', 'shit', 'sex', 'kill', 'rape'].map(stem => `${stem}\\w*`)
   const rude = new RegExp(
-    `\\b(${unwanted.map(word => word.replace(/[^a-z ]/gi, '.')).join('|')}|fuck\\w*|shit\\w*|damn|ass|crap|sex\\w*|kill\\w*|die[ds]?|rape\\w*)\\b`,
+    `\\b(${[...plain, ...stems, 'damn', 'ass', 'crap', 'die', 'died', 'dies'].join('|')})\\b`,
     'i',
   )
   for (const comment of sources.emotions[split]) {

@@ -45,6 +45,14 @@ export function casual(chance: Chance, text: string): string {
   return out.trim()
 }
 
+/** A slip of the finger in one word: a letter lost, doubled or swapped with the next. */
+export function typo(chance: Chance, text: string): string {
+  const at = chance.between(1, Math.max(1, text.length - 2))
+  if (!/^[a-z]{2}$/i.test(text.slice(at, at + 2))) return text
+  const [one = '', two = ''] = text.slice(at, at + 2)
+  return text.slice(0, at) + chance.pick([one, one + one + two, two + one]) + text.slice(at + 2)
+}
+
 export function casualZh(chance: Chance, text: string): string {
   let out = text
   if (chance.maybe(0.12)) out = chance.pick(['请', '嗨，', '麻烦', '那么，', '帮我', '好，']) + out

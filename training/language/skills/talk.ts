@@ -2,7 +2,7 @@
 import type { Language } from '../names.ts'
 import type { Sources } from '../sources.ts'
 import type { Draw, Turn } from './skill.ts'
-import { casual, casualZh } from './skill.ts'
+import { casual, casualZh, lowerFirst, typo } from './skill.ts'
 
 export type Intent =
   | 'hello'
@@ -234,11 +234,43 @@ export function foreignAsks(sources: Sources, split: 'train' | 'test'): Partial<
   return out
 }
 
+/** Intents that people also ask after a greeting or with a small addition. */
+const OPEN_INTENTS = new Set<Intent>(['mood', 'who', 'human', 'can', 'maker', 'there'])
+const BEFORE: Record<Language, readonly string[]> = {
+  en: words(
+    'Hi, |Hello, |Hey, |Hello! |Good morning, |Ok, |So, |And |Tell me, |Excuse me, |Sorry, |Just curious: |One question: ',
+  ).map(text => `${text} `),
+  zh: ['你好，', '嗨，', '请问', '那', '嘿，', '告诉我，', '我想知道，', '问一下，', '您好，', '好奇一下，', '对了，'],
+}
+const AFTER: Record<Language, readonly string[]> = {
+  en: [
+    ' please',
+    ' my friend',
+    ' assistant',
+    ' bot',
+    ' exactly',
+    ' really',
+    ' then',
+    ' now',
+    ' today',
+    ' by the way',
+    ' I wonder',
+  ],
+  zh: ['呀', '啊', '呢', '，请告诉我', '啦'],
+}
+
 export function talkTurn({ chance }: Draw, language: Language, foreign: Partial<Record<Intent, string[]>> = {}): Turn {
   const intent = chance.weighted(WEIGHTS)
   const { asks, replies } = TALK[intent]
   const others = language === 'en' ? foreign[intent] : undefined
-  const ask = others && chance.maybe(0.3) ? chance.pick(others) : chance.pick(asks[language])
+  let ask = others && chance.maybe(0.3) ? chance.pick(others) : chance.pick(asks[language])
+  if (chance.maybe(0.25)) {
+    const mark = /[?？]$/u.exec(ask)?.[0] ?? ''
+    if (OPEN_INTENTS.has(intent) && chance.maybe(0.6))
+      ask = chance.pick(BEFORE[language]) + (language === 'en' ? lowerFirst(ask) : ask)
+    else ask = ask.replace(/[.?!？！。]$/u, '') + chance.pick(AFTER[language]) + mark
+  }
+  if (language === 'en' && ask.length > 4 && chance.maybe(0.05)) ask = typo(chance, ask)
   return {
     user: language === 'zh' ? casualZh(chance, ask) : casualTalk(chance, ask),
     reply: chance.pick(replies[language]),
@@ -247,8 +279,6 @@ export function talkTurn({ chance }: Draw, language: Language, foreign: Partial<
 
 /** Short greetings take marks of their own. */
 function casualTalk(chance: Draw['chance'], ask: string): string {
-  const text = /[.?!]$/.test(ask)
-    ? ask
-    : ask + (chance.maybe(0.5) ? chance.pick(['!', '.', '!!', '', ',', ' :)', '...']) : '')
-  return casual(chance, text)
+  const marked = /[.?!]$/.test(ask) || !chance.maybe(0.5)
+  return casual(chance, marked ? ask : ask + chance.pick(['!', '.', '!!', '', ',', ' :)', '...']))
 }

@@ -22,7 +22,17 @@ interface Family {
 }
 
 const list = (text: string): string[] => text.split('|').map(part => part.trim())
-const place = (chance: Chance, names: Names, language: Language): string => names.city(chance, language)
+/** A city; sometimes as hasty people write it, sometimes with its state. */
+function place(chance: Chance, names: Names, language: Language): string {
+  const name = names.city(chance, language)
+  return language === 'en' && chance.maybe(0.05) ? name.toLowerCase() : name
+}
+
+const SIGNS: Record<Language, readonly string[]> = {
+  en: list('Aries|Taurus|Gemini|Cancer|Leo|Virgo|Libra|Scorpio|Sagittarius|Capricorn|Aquarius|Pisces|Ophiuchus|Cetus'),
+  zh: list('白羊座|金牛座|双子座|巨蟹座|狮子座|处女座|天秤座|天蝎座|射手座|摩羯座|水瓶座|双鱼座|蛇夫座|鲸鱼座'),
+}
+const STATES = list('CA|NY|TX|WA|MA|FL|IL|OR|CO|GA|UK|France|Japan|Spain')
 
 export const FAMILIES: Record<string, Family> = {
   weather: {
@@ -36,10 +46,10 @@ export const FAMILIES: Record<string, Family> = {
     value: place,
     asks: {
       en: list(
-        "What's the weather in {X}?|What is the weather like in {X}?|Weather in {X}?|How is the weather in {X}?|Tell me the weather in {X}.|What's the weather like in {X} today?|Is it raining in {X}?|How warm is it in {X}?|Weather for {X}|Please check the weather in {X}.|Will it rain in {X} tomorrow?|What is the temperature in {X}?|Is it cold in {X}?|I need the weather in {X}.|Could you look up the weather for {X}?|weather {X}|Give me the forecast for {X}.|Do I need an umbrella in {X}?|How hot is it in {X} right now?|I'm travelling to {X}, what's the weather?|Is it sunny in {X}?",
+        "What's the weather in {X}?|What is the weather like in {X}?|Weather in {X}?|How is the weather in {X}?|Tell me the weather in {X}.|What's the weather like in {X} today?|Is it raining in {X}?|How warm is it in {X}?|Weather for {X}|Please check the weather in {X}.|Will it rain in {X} tomorrow?|What is the temperature in {X}?|Is it cold in {X}?|I need the weather in {X}.|Could you look up the weather for {X}?|weather {X}|Give me the forecast for {X}.|Do I need an umbrella in {X}?|How hot is it in {X} right now?|I'm travelling to {X}, what's the weather?|Is it sunny in {X}?|What's the temperature in {X} today?|Let me know the weather in {X}.|How's the weather looking in {X}?|Any rain in {X}?|Show me the weather for {X}.|Get the weather of {X}|What can you tell me about the weather in {X}?|Compare the weather in {X}.|Weather forecast {X}",
       ),
       zh: list(
-        '{X}天气怎么样？|{X}的天气怎么样？|{X}今天天气如何？|查一下{X}的天气|{X}今天下雨吗？|请告诉我{X}的天气。|{X}多少度？|帮我查{X}天气|今天{X}的天气好吗？|{X}冷不冷？|我想知道{X}的天气|{X}现在气温多少？|明天{X}会下雨吗？|{X}天气|我要去{X}，天气怎么样？',
+        '{X}天气怎么样？|{X}的天气怎么样？|{X}今天天气如何？|查一下{X}的天气|{X}今天下雨吗？|请告诉我{X}的天气。|{X}多少度？|帮我查{X}天气|今天{X}的天气好吗？|{X}冷不冷？|我想知道{X}的天气|{X}现在气温多少？|明天{X}会下雨吗？|{X}天气|我要去{X}，天气怎么样？|告诉我{X}的天气|{X}会下雪吗？|{X}今天有雨吗？|请查询{X}的天气|{X}的气温是多少？|看看{X}的天气|{X}明天天气|你知道{X}的天气吗？',
       ),
     },
     facts: {
@@ -70,6 +80,19 @@ export const FAMILIES: Record<string, Family> = {
       time: c => `${c.between(0, 23)}:${c.between(10, 59)}`,
       day: c => c.pick(list('Monday|Tuesday|Friday|Sunday')),
     },
+  },
+  sign: {
+    names: list('get_horoscope|horoscope|daily_horoscope|getHoroscope|read_stars'),
+    args: list('sign|star_sign|zodiac|name'),
+    about: list("Get today's horoscope for an astrological sign.|Horoscope of a sign|查询星座运势"),
+    value: (chance, names, language) => names.choose(chance, SIGNS[language]),
+    asks: {
+      en: list(
+        "What is my horoscope? I am an {X}.|What is my horoscope? I am {X}.|Horoscope for {X}|Tell me the horoscope of {X}.|I'm {X}, what do the stars say?",
+      ),
+      zh: list('{X}今天运势怎么样？|我是{X}，今天运势如何？|查一下{X}的运势'),
+    },
+    facts: { luck: c => c.pick(list('good|bad|mixed')), number: c => c.between(1, 99) },
   },
   person: {
     names: list(
@@ -141,19 +164,21 @@ export function askTool(
         ['time', 2],
         ['person', 2],
         ['item', 2],
+        ['sign', 0.7],
       ] as const)
   const family = FAMILIES[key]
   if (!family) throw new RangeError(`no family ${key}`)
   const made = chance.maybe(0.25)
   const name = made ? madeName(chance, names) : chance.pick(family.names)
   const argument = chance.maybe(0.3) ? madeName(chance, names) : chance.pick(family.args)
-  const count = chance.weighted([
-    [1, 5],
-    [2, 4],
-    [3, 2],
-  ])
+  const count = chance.weighted([[1, 5], [2, 4], [3, 2.5], ...(key === 'sign' ? [] : [[4, 0.4] as const])])
   const values = new Set<string>()
   while (values.size < count) values.add(family.value(chance, names, language))
+  if (count === 1 && key === 'weather' && language === 'en' && chance.maybe(0.07)) {
+    const [city] = values
+    values.clear()
+    values.add(`${city}, ${chance.pick(STATES)}`)
+  }
   const extra = key === 'weather' && chance.maybe(0.2) ? chance.pick(['unit', 'days'] as const) : undefined
   const unit =
     extra && chance.maybe(0.6)
@@ -255,10 +280,12 @@ export function makeTool(
 ): Tool {
   const described = chance.maybe(0.45)
   const main: Record<string, unknown> = { type: 'string' }
-  if (chance.maybe(0.3))
+  if (chance.maybe(0.38))
     main.description = chance.pick([
       'The city',
       'The city and state, e.g. San Francisco, CA',
+      'The city and state, e.g. San Francisco, CA',
+      'City and country e.g. Bogotá, Colombia',
       'City name',
       '城市名称',
       'Name of the place',
