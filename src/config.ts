@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import Type, { type Static, type TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Errors } from 'typebox/schema'
 import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 
 /**
@@ -229,7 +229,7 @@ function dataDir(value: string, env: ConfigSources['env'], cwd: string): string 
 function fromText(row: Setting, text: string, where: string): unknown {
   const isNumber = 'type' in row.schema && row.schema.type === 'integer'
   const value = isNumber && /^\d{1,16}$/.test(text.trim()) ? Number(text) : text
-  const [problem] = Compile(row.schema).Errors(value)
+  const [, [problem]] = Errors(row.schema, value)
   if (problem !== undefined) throw new ConfigError(`${where}: ${problem.message} (${row.sentence})`)
   return value
 }
@@ -330,7 +330,7 @@ function firstProblem(schema: TSchema, value: unknown, path: string[]): Problem 
     const missing = Type.IsObject(schema) ? (schema.required ?? []).find(key => !(key in value)) : undefined
     return missing === undefined ? undefined : { path, message: `\`${name}\` needs \`${missing}\`.` }
   }
-  const [error] = Compile(schema).Errors(value)
+  const [, [error]] = Errors(schema, value)
   return error === undefined ? undefined : { path, message: `\`${name}\` ${error.message}.` }
 }
 

@@ -36,7 +36,11 @@ async function serveUntilStopped(parlance: Parlance): Promise<void> {
   })
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
   process.stdout.write(`Parlance ${version} listening on ${base}\n${welcome(base, config.data_dir, firstKey)}`)
-  await stop
+  const failed = storeFailure(parlance)
+  if (await Promise.race([stop, failed])) {
+    await server.drain(0)
+    throw new Error('The database can no longer be written safely. Check the disk, then start again.')
+  }
   process.stdout.write('Stopping: running requests may end, new ones are refused. Once more to stop at once.\n')
   await server.drain(config.drain_timeout_ms)
 }
@@ -66,6 +70,18 @@ function welcome(base: string, dataDir: string, firstKey: string | undefined): s
   curl ${base}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model": "gpt-3.5-turbo", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'
 
 `
+}
+
+/** Resolves to true when a write was lost by the disk: what was acknowledged is safe, so the process ends before it says more. */
+function storeFailure({ store }: Parlance): Promise<true> {
+  return new Promise(resolve => {
+    const look = setInterval(() => {
+      if (store.health().state !== 'failed') return
+      clearInterval(look)
+      resolve(true)
+    }, 1000)
+    look.unref()
+  })
 }
 
 const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)

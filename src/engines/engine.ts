@@ -3,7 +3,7 @@
  * not streamed is those chunks collected (`collect.ts`). There is no second path for "not streamed".
  *
  * Rules that `engine.contract.ts` checks for every engine:
- * - All chunks of one reply carry the same `id` and `created` (from the call) and the same `model`: what really answered.
+ * - All chunks of one reply carry the same `id` and `created` (from the call; an upstream's own where it has them) and the same `model`: what really answered.
  * - Chat: the first chunk of each choice is `{role: 'assistant', content: ''}`, then content deltas, then an empty delta with
  *   `finish_reason`. Completions: `{text, index, logprobs, finish_reason}`. Choices interleave by `index`.
  * - The last chunk has `choices: []` and the exact `usage`; the operation decides whether the client sees it.

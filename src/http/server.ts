@@ -1,4 +1,6 @@
-import type { AddressInfo, Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
@@ -54,11 +56,15 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     connectionTimeout: 0,
     requestTimeout: 300_000, // of receiving a request; replies may take as long as they like
     routerOptions: { maxParamLength: 1000 },
+    http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
     genReqId: () => '',
     clientErrorHandler: (error, socket) => refuseSocket(error, socket),
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
   })
   app.server.headersTimeout = 80_000
+  // What Node would answer without a body, or not at all. No operation depends on an expectation, so a strange one is no obstacle.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', (_request, socket) => refuseSocket(new Error('this is no proxy'), socket))
 
   // Bodies arrive as bytes: `parseJson` is stricter than the framework's parser, and bounded.
   app.removeAllContentTypeParsers()
@@ -88,7 +94,9 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     if (raw.headersSent || raw.destroyed) return
     const headers: Record<string, string | number> = { ...headersOf(request), ...extra }
     if (status !== 204) headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    if (draining || !request.raw.complete) headers.connection = 'close'
+    const unread = !request.raw.complete && !(Number(request.headers['content-length']) <= maxBodyBytes)
+    if (draining || unread) headers.connection = 'close'
+    if (!request.raw.complete) lingerOnClose(request.raw)
     raw.writeHead(status, headers)
     raw.end(request.method === 'HEAD' ? undefined : body)
   }
@@ -149,6 +157,8 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
   app.addHook('onRequest', async request => {
     visit(request)
     if (draining) throw fault.draining()
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      throw fault.badRequest('The request names no host.')
   })
   for (const operation of operations)
     app.route({
@@ -204,8 +214,25 @@ function readBody(request: FastifyRequest): unknown {
   return value
 }
 
+/** How long the rest of a refused body is still taken in. */
+const lingerMs = 5000
+
+/**
+ * A socket that is closed with unread bytes sends a reset, and a client that is still sending its body never reads why it was
+ * refused. So the end of the reply is sent first, and what still comes is taken in and dropped for a while.
+ */
+function lingerOnClose(request: IncomingMessage): void {
+  const { socket } = request
+  socket.destroySoon = () => {
+    socket.end()
+    request.resume()
+    const timer = setTimeout(() => socket.destroy(), lingerMs)
+    socket.once('close', () => clearTimeout(timer))
+  }
+}
+
 /** Bytes that are no HTTP: there is no request to answer, only a socket. */
-function refuseSocket(error: Error, socket: Socket): void {
+function refuseSocket(error: Error, socket: Duplex): void {
   if (!socket.writable || ('code' in error && error.code === 'ECONNRESET')) {
     socket.destroy()
     return

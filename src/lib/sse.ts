@@ -65,7 +65,8 @@ export class BlockCutter {
 
   /** The blocks that are complete with this chunk, each with its blank line; often empty. Throws BlockTooLong. */
   push(chunk: Uint8Array): Buffer {
-    const bytes = this.#lineFeeds(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    const view = chunk instanceof Buffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const bytes = this.#lineFeeds(view)
     const end = this.#lastEnd(bytes)
     if (end === 0) {
       this.#keep(bytes)

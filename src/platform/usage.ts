@@ -2,7 +2,7 @@ import type { Meter } from '../engines/engine.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Ids } from '../lib/ids.ts'
 import { describe, type Log } from '../lib/log.ts'
-import type { Store } from '../store/store.ts'
+import { preparedInsert, type Store } from '../store/store.ts'
 import type { Caller } from './keys.ts'
 import type { Target } from './models.ts'
 import { cost } from './prices.ts'
@@ -40,35 +40,39 @@ export interface Settlement {
 
 /** Writes one row of usage per request, behind the request: nothing waits for the database while tokens flow. */
 export function makeUsage({ store, clock, ids, log }: { store: Store; clock: Clock; ids: Ids; log: Log }) {
+  const insert = preparedInsert(store.build, 'usage', columns)
   return {
     record({ caller, operation, target, requestedModel, endUser, reading, status, durationMs }: Settlement): void {
       const { input, cached, output } = reading.total
+      const row = {
+        id: ids.make('usage'),
+        organization_id: caller.organizationId,
+        project_id: caller.projectId,
+        key_id: caller.keyId,
+        operation,
+        model: target.name,
+        requested_model: requestedModel,
+        end_user: endUser,
+        input_tokens: input,
+        cached_tokens: cached,
+        output_tokens: output,
+        requests: 1,
+        cost_nano: cost(target.price, reading.total),
+        status,
+        duration_ms: Math.round(durationMs),
+        created_at: clock.now(),
+      }
       store
-        .writeSoon(
-          store.build.insertInto('usage').values({
-            id: ids.make('usage'),
-            organization_id: caller.organizationId,
-            project_id: caller.projectId,
-            key_id: caller.keyId,
-            operation,
-            model: target.name,
-            requested_model: requestedModel,
-            end_user: endUser,
-            input_tokens: input,
-            cached_tokens: cached,
-            output_tokens: output,
-            requests: 1,
-            cost_nano: cost(target.price, reading.total),
-            status,
-            duration_ms: Math.round(durationMs),
-            created_at: clock.now(),
-          }),
-        )
-        .catch((error: unknown) =>
-          log.error('usage.lost', { operation, model: target.name, input, output, cause: describe(error) }),
-        )
+        .writeSoon(insert(row))
+        .catch((error: unknown) => log.error('usage.lost', { ...row, cause: describe(error) }))
     },
   }
 }
 
 export type Usage = ReturnType<typeof makeUsage>
+
+const columns = [
+  ...(['id', 'organization_id', 'project_id', 'key_id', 'operation', 'model', 'requested_model', 'end_user'] as const),
+  ...(['input_tokens', 'cached_tokens', 'output_tokens', 'requests', 'cost_nano'] as const),
+  ...(['status', 'duration_ms', 'created_at'] as const),
+]

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import { sibling } from '../lib/modules.ts'
 import { seededRandom } from '../lib/random.ts'
-import { names, quiet } from './store.contract.ts'
+import { names, quiet, setting } from './store.contract.ts'
 import { lockDataDir, openStore } from './store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'parlance-crash-'))
@@ -102,13 +102,13 @@ test('the lock of a killed server is free at once, and that of a living one name
     () => lockDataDir(dataDir, quiet.clock),
     new RegExp(`Another Parlance server \\(process ${server.process.pid}, since 2.*data folder ${dataDir}`),
   )
+  const beside = await openStore({ ...quiet, dataDir })
+  await beside.write(setting(beside, 'a')) // a program that only writes needs no lock
+  await beside.close()
   server.process.kill('SIGKILL')
   await server.ended
   const lock = lockDataDir(dataDir, quiet.clock)
   assert.throws(() => lockDataDir(dataDir, quiet.clock), /Another Parlance server/, 'not twice in one process either')
-  const beside = child('open', dataDir, 'cli')
-  assert.equal(await line(beside), 'opened', 'a program that only writes needs no lock')
-  await beside.ended
   lock.release()
   lock.release()
   lockDataDir(dataDir, quiet.clock).release()
@@ -116,11 +116,11 @@ test('the lock of a killed server is free at once, and that of a living one name
 
 test('two processes may open a new folder at the same time', async () => {
   const dataDir = join(folder, 'both')
-  const children = ['x', 'y', 'z'].map(name => child('open', dataDir, name))
-  assert.deepEqual(await Promise.all(children.map(line)), ['opened', 'opened', 'opened'])
+  const children = ['x', 'y'].map(name => child('open', dataDir, name))
+  assert.deepEqual(await Promise.all(children.map(line)), ['opened', 'opened'])
   await Promise.all(children.map(each => each.ended))
   const store = await openStore({ ...quiet, dataDir })
-  assert.deepEqual(await names(store), ['x', 'y', 'z'])
+  assert.deepEqual(await names(store), ['x', 'y'])
   await store.close()
 })
 

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { saveCopy } from './backup.ts'
-import { type Failure, failureOf } from './failure.ts'
+import { type Failure, failureOf, mayPass } from './failure.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
 import { commitGroup } from './transaction.ts'
 import type { FromWriter, ToWriter, WriterOptions } from './writer-messages.ts'
@@ -39,10 +39,15 @@ function answer(db: Connection, message: ToWriter): FromWriter {
   }
 }
 
-/** Moves the log into the database, so that the file alone is everything. Another process may hinder it; SQLite does it later then. */
+/**
+ * Moves the log into the database, so that the file alone is everything. Where that cannot be done now (disk full, another reader),
+ * nothing is missing: the log stays beside the file, and the next opening reads both.
+ */
 function close(db: Connection): void {
   try {
     db.exec('pragma wal_checkpoint(truncate)')
+  } catch (error) {
+    if (!mayPass(failureOf(error))) throw error
   } finally {
     db.close()
   }

@@ -73,25 +73,28 @@ export class Encoding {
 
   /** How many tokens a text has, without making a list of them: of `encodeOrdinary`, or with options of `encode`. */
   count(text: string, options?: SpecialOptions): number {
-    return this.#countUpTo(text, Number.POSITIVE_INFINITY, options)
+    return this.#countUpTo(text, Number.POSITIVE_INFINITY, specialsOf(options))
   }
 
   /** True when a text has at most so many tokens. Stops reading soon after it has more. */
   isWithinLimit(text: string, limitTokens: number, options?: SpecialOptions): boolean {
-    return this.#countUpTo(text, limitTokens, options) <= limitTokens
+    return this.#countUpTo(text, limitTokens, specialsOf(options)) <= limitTokens
   }
 
   /** `encode` for large texts: gives way to other work every few milliseconds. @throws the signal's reason when it is aborted */
   async encodeInSlices(text: string, options: SliceOptions = {}): Promise<number[]> {
     const tokens: number[] = []
-    await this.#slices(text, options, part => append(part, tokens))
+    await this.#slices(text, options, options.signal, part => {
+      if (typeof part === 'number') tokens.push(part)
+      else append(part, tokens)
+    })
     return tokens
   }
 
   /** `count` for large texts: gives way to other work every few milliseconds. @throws the signal's reason when it is aborted */
-  async countInSlices(text: string, options: SliceOptions = ordinary): Promise<number> {
+  async countInSlices(text: string, options: SliceOptions = {}): Promise<number> {
     let total = 0
-    await this.#slices(text, options, part => {
+    await this.#slices(text, specialsOf(options), options.signal, part => {
       total += typeof part === 'number' ? 1 : part.count
     })
     return total
@@ -159,14 +162,14 @@ export class Encoding {
   #append(text: string, tokens: number[]): void {
     const pass = this.#pass
     pass.begin(toUtf8(text))
-    while (!pass.advance(syncSliceBytes)) continue
+    while (!pass.advance(syncSliceBytes));
     append(pass, tokens)
     pass.trim()
   }
 
   #countUpTo(text: string, limit: number, options: SpecialOptions | undefined): number {
     let total = 0
-    for (const part of options === undefined ? [text] : this.#parts(text, options)) {
+    for (const part of this.#parts(text, options)) {
       if (typeof part === 'number') total++
       else {
         const pass = this.#pass
@@ -183,8 +186,12 @@ export class Encoding {
     return total
   }
 
-  async #slices(text: string, options: SliceOptions, take: (part: Pass | number) => void): Promise<void> {
-    const { signal } = options
+  async #slices(
+    text: string,
+    options: SpecialOptions | undefined,
+    signal: AbortSignal | undefined,
+    take: (part: Pass | number) => void,
+  ): Promise<void> {
     signal?.throwIfAborted()
     for (const part of this.#parts(text, options)) {
       if (typeof part === 'number') {
@@ -202,15 +209,13 @@ export class Encoding {
     }
   }
 
-  /** The text between special tokens, and the tokens. */
-  *#parts(text: string, options: SpecialOptions): Generator<string | number, void> {
+  /** The text between special tokens, and the tokens; without options nothing is special. */
+  *#parts(text: string, options: SpecialOptions | undefined): Generator<string | number, void> {
     let at = 0
-    if (options !== ordinary) {
-      for (const { start, end, rank } of this.#specials.find(text, options)) {
-        if (start > at) yield text.slice(at, start)
-        yield rank
-        at = end
-      }
+    for (const { start, end, rank } of options === undefined ? [] : this.#specials.find(text, options)) {
+      if (start > at) yield text.slice(at, start)
+      yield rank
+      at = end
     }
     if (at < text.length) yield at === 0 ? text : text.slice(at)
   }
@@ -232,8 +237,11 @@ export interface TokenDecoder {
   end(): string
 }
 
-/** The options of text in which nothing is special. */
-const ordinary: SliceOptions = { disallowedSpecial: [] }
+/** Counting takes text as plain unless it is told otherwise. */
+function specialsOf(options: SpecialOptions | undefined): SpecialOptions | undefined {
+  const isTold = options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined
+  return isTold ? options : undefined
+}
 
 /** About a millisecond of usual text, a few of the worst. */
 const sliceBytes = 32 * 1024

@@ -17,8 +17,9 @@ export class LongMerge {
   /** The tokens so far; final once `step` has said true. */
   tokens: Int32Array = new Int32Array(256)
   count = 0
-  /** Windows merged so far, counted for the tests. */
+  /** Windows merged so far and seams that had to be moved, counted for the tests. */
   windows = 0
+  moved = 0
   readonly #vocabulary: Vocabulary
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -56,6 +57,7 @@ export class LongMerge {
     this.windows++
     if (this.#expected >= 0 && work.ranks[0] !== this.#expected) {
       const seam = this.#seams.pop()!
+      this.moved++
       this.#start = seam.start
       this.#expected = seam.expected
       this.count = seam.count
@@ -68,11 +70,18 @@ export class LongMerge {
     const count = this.count
     let at = start
     while (at < border) {
+      const next = start + work.next[at - start]!
+      // A token has to be left to be met again.
+      if (next === end && !last) break
       if (this.count === this.tokens.length) this.tokens = grown(this.tokens)
       this.tokens[this.count++] = work.ranks[at - start]!
-      at = start + work.next[at - start]!
+      at = next
     }
     if (last) return true
+    if (at === start) {
+      this.#width *= 2
+      return false
+    }
     this.#seams.push({ start, width: this.#width, count, expected: this.#expected })
     this.#start = at
     this.#expected = work.ranks[at - start]!

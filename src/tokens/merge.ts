@@ -36,9 +36,7 @@ export function mergeShort(
   for (let i = 0; i + 1 < parts; i++) {
     const size = starts[i + 2]! - starts[i]!
     const rank =
-      size === 2
-        ? pairs[(bytes[starts[i]!]! << 8) | bytes[starts[i]! + 1]!]!
-        : vocabulary.find(view, starts[i]!, size)
+      size === 2 ? pairs[(bytes[starts[i]!]! << 8) | bytes[starts[i]! + 1]!]! : vocabulary.find(view, starts[i]!, size)
     joined[i] = rank < 0 ? none : rank
   }
   joined[parts - 1] = none

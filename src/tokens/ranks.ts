@@ -10,7 +10,7 @@ export type TableName = 'r50k_base' | 'p50k_base' | 'cl100k_base' | 'o200k_base'
 /** Reads and indexes a table, holding the thread for some tens of milliseconds. @throws Error when the package's file is absent or broken */
 export function readTable(name: TableName): Vocabulary {
   const reader = new RankReader(readFileSync(pathOf(name)))
-  while (!reader.read(Number.MAX_SAFE_INTEGER)) continue
+  while (!reader.read(Number.MAX_SAFE_INTEGER));
   return reader.vocabulary()
 }
 

@@ -21,6 +21,11 @@ export function check<Schema extends TSchema>(schema: Schema, value: unknown): a
     : toFault(problem)
 }
 
+/** Whether `value` fits `schema`; for values whose faults nobody has to explain. */
+export function fits<Schema extends TSchema>(schema: Schema, value: unknown): value is Static<Schema> {
+  return compiled(schema)(value)
+}
+
 /** The names at the top of `value` that the schema does not have. */
 export function unknownFields(schema: TSchema, value: object): string[] {
   const known = shapeOf(schema).properties ?? {}

@@ -180,14 +180,15 @@ function tagValue(branch: Shape, tag: string): unknown {
   return branch.properties?.[tag]?.const
 }
 
-/** The deeper one; at the same depth the later one; at the same place both expectations. */
+/** The deeper one; at the same depth the later one; at the same place the one whose type fits, or else both expectations. */
 function further(a: Problem, b: Problem): Problem {
   if (a.path.length !== b.path.length) return a.path.length > b.path.length ? a : b
   for (const [depth, step] of a.path.entries()) {
     const other = b.path[depth]
     if (typeof step === 'number' && typeof other === 'number' && step !== other) return step > other ? a : b
   }
-  return a.kind === 'type' && b.kind === 'type' ? { ...a, expected: [...a.expected, ...b.expected] } : a
+  if (a.kind !== 'type') return a
+  return b.kind === 'type' ? { ...a, expected: [...a.expected, ...b.expected] } : b
 }
 
 function hasType(schema: Shape, value: unknown): boolean {

@@ -19,7 +19,7 @@ export interface ProductOptions {
 }
 
 /** The product as a user runs it: its real command, in a process and a data folder of its own. */
-export interface Product {
+export interface Product extends AsyncDisposable {
   /** `http://127.0.0.1:…`, without a path. */
   readonly url: string
   readonly port: number
@@ -35,6 +35,8 @@ export interface Product {
    * @throws AssertionError when the process did not end by itself with exit code 0
    */
   stop(look?: (dataDir: string) => Promise<void>): Promise<void>
+  /** Ends it at once and without a question, unless it was stopped: for the case that a test fails before it does that. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A key that looks like a real one, so that masking and searching for it mean something. */
@@ -81,6 +83,10 @@ export async function startProduct({ yaml, env = {} }: ProductOptions = {}): Pro
         } finally {
           await discard()
         }
+      },
+      async [Symbol.asyncDispose]() {
+        child.kill('SIGKILL')
+        await discard()
       },
     }
   } catch (error) {

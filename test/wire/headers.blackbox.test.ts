@@ -28,6 +28,10 @@ describe('on the wire', () => {
       await post('/v1/embeddings', { model: 'text-embedding-ada-002', input: 'Hi' }),
       await post('/v1/chat/completions', { ...chat, temperature: 9 }),
     ]
+    assert.deepEqual(
+      replies.map(reply => reply.status),
+      [200, 200, 200, 200, 200, 400],
+    )
     for (const reply of replies) {
       checkHeaders(reply, 'application/json')
       assert.equal(reply.header('content-length'), String(reply.body.length))

@@ -10,7 +10,7 @@ const canary = 'canary-7f3e9b52-the-prompt-nobody-may-keep'
 const wrongKey = 'sk-canary-b81d40c6e2f7a953'
 
 test('neither a key nor a prompt is ever printed or kept', async () => {
-  const product = await startProduct({ yaml: `log_requests: true\n${await smallModelSettings()}` })
+  await using product = await startProduct({ yaml: `log_requests: true\n${await smallModelSettings()}` })
   const seen: string[] = []
   const send = async (path: string, body: string | object, key = product.key) => {
     const bytes = typeof body === 'string' ? body : JSON.stringify(body)
@@ -80,6 +80,5 @@ async function leave(port: number, body: object): Promise<void> {
       headers: { authorization: `Bearer ${testKey}` },
     }),
   )
-  wire.finish()
   assert.equal((await wire.head()).status, 200)
 }

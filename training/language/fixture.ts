@@ -46,7 +46,9 @@ export const fixture: Sources = {
     test: ['Tom has four pens. He buys two. How many has he?'],
   },
   utterances: Array.from({ length: 40 }, (_, i) => ({ text: `wake me at ${i}`, intent: 'alarm_set' })),
-  prose: ['It was a bright cold day, and the clocks of the little town were striking as she went out.'],
+  prose: [...'abcdefghijklmnopqrst'].map(
+    letter => `It was bright and cold in ${letter}, and the clocks of the little town were striking as she went out.`,
+  ),
   capitals: names('Bel', 'grad', 'mo', 'ize', 'fort'),
 }
 

@@ -1,8 +1,8 @@
 /**
  * Makes the training data: `node generate.ts --data FOLDER --out FOLDER [--tokens N] [--seed N]`.
  *
- * Learns the vocabulary from a sample of the documents, then writes tokens.bin (uint16), mask.bin (uint8: 1 = the model
- * learns to write this token), lengths.bin (uint32, tokens per document), vocabulary.json and shape.json.
+ * Learns the vocabulary from a sample of the documents, then writes tokens.bin (uint16), mask.bin (uint8: the weight
+ * of the token in the loss), lengths.bin (uint32, tokens per document), vocabulary.json and shape.json.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,6 +27,8 @@ const { values } = parseArgs({
 /** Tokens that the model need not predict are still predicted this often: a little language modelling of the prompts. */
 const PROMPT_SHARE = 0.05
 const BUDGET = { characters: 1000, pieces: 1500, spaced: 600 }
+/** Where to stop is one token of an answer, and the hardest one in counting: it weighs more. */
+const END_WEIGHT = 3
 const LONGEST = 1000
 
 const sources = readSources(values.data)
@@ -93,12 +95,13 @@ function writeDocuments(total: number): void {
 }
 
 function encode(segments: readonly Segment[], chance: Chance): { ids: number[]; mask: number[] } {
+  const end = tokenizer.id('<|im_end|>')
   const ids: number[] = []
   const mask: number[] = []
   for (const { text, learn } of segments) {
     for (const id of tokenizer.encodePrompt(text)) {
       ids.push(id)
-      mask.push(learn || chance.maybe(PROMPT_SHARE) ? 1 : 0)
+      mask.push(learn ? (id === end ? END_WEIGHT : 1) : chance.maybe(PROMPT_SHARE) ? 1 : 0)
     }
   }
   return { ids, mask }

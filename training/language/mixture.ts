@@ -59,45 +59,46 @@ type Kind = Skill | 'drill' | 'tools' | 'chat' | 'rawSequence' | 'rawCopy' | 'ra
 /** Weights count documents, not tokens: a tool conversation is about five times as long as the others. */
 export const STAGES: readonly Stage[] = [
   {
-    share: 0.1,
+    share: 0.12,
     kinds: [
-      ['drill', 9],
-      ['copy', 4],
-      ['rawSequence', 1.2],
-      ['count', 0.8],
-      ['talk', 0.6],
+      ['drill', 7],
+      ['copy', 3],
+      ['count', 3],
+      ['rawSequence', 2],
+      ['sequence', 0.7],
+      ['talk', 0.7],
       ['fallback', 0.5],
       ['tools', 0.8],
-      ['prose', 0.3],
+      ['prose', 0.2],
     ],
   },
   {
-    share: 0.9,
+    share: 0.88,
     kinds: [
-      ['copy', 3],
-      ['talk', 2],
-      ['sequence', 1.1],
-      ['count', 1.7],
+      ['copy', 2.8],
+      ['talk', 1.8],
+      ['sequence', 1.8],
+      ['count', 3],
       ['sentiment', 2.2],
-      ['fallback', 2.2],
-      ['chat', 4.2],
-      ['tools', 3.4],
-      ['rawSequence', 1.2],
+      ['fallback', 1.9],
+      ['chat', 4],
+      ['tools', 3.2],
+      ['rawSequence', 2],
       ['rawCopy', 0.5],
       ['rawTurn', 0.4],
       ['rawSentiment', 0.25],
-      ['prose', 0.3],
+      ['prose', 0.2],
     ],
   },
 ]
 
 const SKILLS: readonly (readonly [Skill, number])[] = [
   ['talk', 3],
-  ['copy', 3],
-  ['count', 1.8],
-  ['sequence', 1],
+  ['copy', 2.8],
+  ['count', 2.2],
+  ['sequence', 1.3],
   ['sentiment', 1.8],
-  ['fallback', 2.4],
+  ['fallback', 2.2],
 ]
 
 export interface Maker {

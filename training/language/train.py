@@ -1,6 +1,6 @@
 """Trains the small language model on CPU: the only stage that is not TypeScript.
 
-Reads what generate.ts wrote (DATA: tokens.bin uint16, mask.bin uint8, lengths.bin uint32, shape.json) and writes
+Reads what generate.ts wrote (DATA: tokens.bin uint16, mask.bin uint8 weights, lengths.bin uint32, shape.json) and writes
 OUT/weights.bin (float32, little-endian, tensors in a row) with OUT/weights.json (names, shapes, sizes), which export.ts
 turns into a GGUF file. The order of the documents is the curriculum: blocks are read in file order, and only inside a
 block are documents sorted by length, so that a batch wastes next to nothing on padding.
@@ -22,17 +22,17 @@ parser.add_argument('--out', required=True)
 parser.add_argument('--width', type=int, default=192)
 parser.add_argument('--layers', type=int, default=5)
 parser.add_argument('--heads', type=int, default=6)
-parser.add_argument('--hidden', type=int, default=512)
+parser.add_argument('--hidden', type=int, default=384)
 parser.add_argument('--context', type=int, default=1024, help='written into the model file')
 parser.add_argument('--tokens', type=float, default=0, help='stop after so many tokens; 0 = one pass over the data')
 parser.add_argument('--minutes', type=float, default=0, help='end by then even if tokens are left (the rate falls accordingly)')
 parser.add_argument('--batch', type=int, default=4096, help='tokens of a micro-batch, padding included')
-parser.add_argument('--accumulate', type=int, default=2, help='micro-batches per step')
+parser.add_argument('--accumulate', type=int, default=1, help='micro-batches per step')
 parser.add_argument('--block', type=int, default=300000, help='tokens per block of the curriculum')
 parser.add_argument('--lr', type=float, default=3e-3, help='AdamW: embedding and norms')
 parser.add_argument('--matrix-lr', type=float, default=0.02, help='Muon: matrices of the blocks')
 parser.add_argument('--optimizer', choices=['muon', 'adamw'], default='muon')
-parser.add_argument('--warmup', type=int, default=100, help='steps')
+parser.add_argument('--warmup', type=int, default=60, help='steps')
 parser.add_argument('--decay', type=float, default=0.5, help='last part of the run in which the rate falls to 0')
 parser.add_argument('--seed', type=int, default=1)
 parser.add_argument('--save-minutes', type=float, default=5)
@@ -226,7 +226,8 @@ def load_batch(ids, tokens, mask, lengths, starts, pad):
     rows, goal = torch.from_numpy(rows), torch.from_numpy(goal)
     flat = goal[:, 1:].reshape(-1).nonzero().squeeze(1)
     targets = rows[:, 1:].reshape(-1)[flat]
-    return rows[:, :-1].contiguous(), flat, targets
+    weights = goal[:, 1:].reshape(-1)[flat].float()
+    return rows[:, :-1].contiguous(), flat, targets, weights
 
 
 def save(model, average, vocab, seen, path):
@@ -274,7 +275,7 @@ def main():
                              lr=options.lr, betas=(0.9, 0.95), eps=1e-9)
     muon = Muon(matrices) if options.optimizer == 'muon' else None
     print(f'parameters {sum(p.numel() for p in named.values())} documents {len(lengths)} tokens {lengths.sum()} '
-          f'predicted {int(mask.sum())}', flush=True)
+          f'predicted {int((mask > 0).sum())}', flush=True)
     seen, step, skip = 0, 0, 0
     state_path = os.path.join(options.out, 'state.pt')
     if options.resume:
@@ -296,9 +297,9 @@ def main():
         seen += int(lengths[ids].sum())
         if len(group) < options.accumulate:
             continue
-        goals = sum(len(flat) for _, flat, _ in group)
-        for rows, flat, targets in group:
-            loss = torch.nn.functional.cross_entropy(model(rows, flat), targets, reduction='sum') / max(1, goals)
+        goals = sum(float(weights.sum()) for _, _, _, weights in group)
+        for rows, flat, targets, weights in group:
+            loss = torch.nn.functional.cross_entropy(model(rows, flat), targets, reduction='none') @ weights / max(1, goals)
             loss.backward()
             losses.append(float(loss) * len(group))
         group = []

@@ -11,7 +11,7 @@ let replies: Replies | undefined
 process.on('message', (message: ToChild) => {
   if (message.type === 'load') void load(message)
   else if (replies === undefined) return
-  else if (message.type === 'chat' || message.type === 'complete') replies.take(message)
+  else if (message.type === 'chat' || message.type === 'complete') void replies.take(message)
   else control(replies, message)
 })
 // The server drains its requests on a signal that reaches the whole group; when it ends, the channel closes.

@@ -21,8 +21,12 @@ export interface Description {
  */
 export async function describeFile(settings: Settings): Promise<Description> {
   const model = await checked(settings.file)
+  const { header, architecture } = model
   if (model.kind !== 'model') throw new Error(`It is not a model but: ${model.kind}.`)
-  const { header } = model
+  if (header.flag(`${architecture}.attention.causal`) === false || /bert|^t5/.test(architecture))
+    throw new Error(
+      `A model of the architecture '${architecture}' does not continue texts: it cannot chat or complete.`,
+    )
   const tokens = header.texts('tokenizer.ggml.tokens') ?? []
   const tokenizer = header.text('tokenizer.ggml.model')
   const context = settings.context ?? Math.min(model.contextLength ?? contextDefaultMax, contextDefaultMax)

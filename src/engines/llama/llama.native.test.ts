@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { brokenFiles, bytesOf, chatml, scriptedModel, stored, tinyModel } from '../../../test/models/make.ts'
+import { flag, text } from '../../gguf/types.ts'
 import { manualClock, systemClock } from '../../lib/clock.ts'
 import { Fault } from '../../lib/faults.ts'
 import { type Log, silentLog } from '../../lib/log.ts'
@@ -189,6 +190,22 @@ describe('llama engine: requests', () => {
     })
   })
 
+  it('goes on with other replies while it takes a long list of prompts, and forgets it when it is cancelled', async () => {
+    await using(make(), async engine => {
+      const abort = new AbortController()
+      const prompt = Array.from({ length: 400 }, () => 'word '.repeat(300))
+      const long = complete(engine, { prompt, max_tokens: 1 }, makeCall(abort.signal))
+      assert.equal((await chat(engine, 'Hi')).text, replyText)
+      abort.abort()
+      await long
+      assert.equal((await chat(engine, 'Hi')).text, replyText)
+      assert.equal(
+        (await complete(engine, { prompt: prompt.slice(0, 40), max_tokens: 1 })).usage?.completion_tokens,
+        40,
+      )
+    })
+  })
+
   it('generates nothing for max_tokens 0, but counts the prompt', async () => {
     await using(make(), async engine => {
       const { texts, usage } = await complete(engine, { prompt: 'abc', max_tokens: 0 })
@@ -331,7 +348,11 @@ describe('llama engine: broken files', async () => {
       await using(make(), async engine => assert.equal((await chat(engine, 'Hi')).text, replyText))
     })
 
-  it('a file that is missing or no model: a clear error', async () => {
+  it('a file that is missing or does not generate text: a clear error', async () => {
+    const bert = { ...tinyModel().metadata, 'general.architecture': text('bert'), 'bert.attention.causal': flag(false) }
+    await using(make({ file: await stored(bytesOf({ metadata: bert, tensors: [] })) }), engine =>
+      assert.rejects(engine.load(), isFault(500, 'model_load_failed', /'bert' does not continue texts/)),
+    )
     await using(make({ file: '/nowhere/model.gguf' }), engine =>
       assert.rejects(engine.load(), isFault(500, 'model_load_failed', /The file does not exist/)),
     )

@@ -6,6 +6,8 @@ import { ReplyText } from './text.ts'
 
 type Send = (message: FromChild, sent?: () => void) => void
 
+const pauseAfterMs = 5
+
 /** Turns requests into tasks of the scheduler, and their tokens into events. */
 export class Replies {
   readonly #model: Model
@@ -29,18 +31,21 @@ export class Replies {
     })
   }
 
-  take(request: ChatMessage | CompleteMessage): void {
+  async take(request: ChatMessage | CompleteMessage): Promise<void> {
+    const { id, n } = request
+    this.#open.set(id, Number.POSITIVE_INFINITY)
     try {
-      const prompts =
-        request.type === 'chat' ? [this.#chatPrompt(request)] : request.prompts.map(prompt => this.#prompt(prompt))
+      const prompts = request.type === 'chat' ? [this.#chatPrompt(request)] : await this.#prompts(request)
+      // It may have been cancelled meanwhile.
+      if (!this.#open.has(id)) return
       this.#check(request, prompts)
-      this.#open.set(request.id, prompts.length * request.n)
+      this.#open.set(id, prompts.length * n)
       for (const [p, prompt] of prompts.entries())
-        for (let i = 0; i < request.n; i++)
-          this.#start(request, prompt, { choice: p * request.n + i, seed: (request.seed + i) >>> 0 })
+        for (let i = 0; i < n; i++) this.#start(request, prompt, { choice: p * n + i, seed: (request.seed + i) >>> 0 })
       this.#outbox.flush()
     } catch (error) {
-      this.#send({ type: 'refused', id: request.id, refusal: refusalOf(error) })
+      this.#open.delete(id)
+      this.#send({ type: 'refused', id, refusal: refusalOf(error) })
     }
   }
 
@@ -61,8 +66,22 @@ export class Replies {
   #chatPrompt({ messages }: ChatMessage): number[] {
     const { template } = this.#settings
     if (template === null) throw new Refused({ kind: 'failure', message: 'The model has no chat template' })
-    this.#template ??= new ChatTemplate(template, () => performance.now())
+    this.#template ??= new ChatTemplate(template)
     return this.#tokens(this.#template.render(messages))
+  }
+
+  /** With pauses, since tokenising holds up the replies that are running. */
+  async #prompts({ id, prompts }: CompleteMessage): Promise<number[][]> {
+    const tokens: number[][] = []
+    let pauseAt = performance.now() + pauseAfterMs
+    for (const prompt of prompts) {
+      tokens.push(this.#prompt(prompt))
+      if (performance.now() < pauseAt) continue
+      await new Promise(resolve => setImmediate(resolve))
+      if (!this.#open.has(id)) break
+      pauseAt = performance.now() + pauseAfterMs
+    }
+    return tokens
   }
 
   #prompt(prompt: string | readonly number[]): number[] {

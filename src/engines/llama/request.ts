@@ -81,11 +81,27 @@ function promptsOf(prompt: CompletionRequest['prompt']): (string | number[])[] {
 
 type WireMessage = ChatRequest['messages'][number]
 
-/** Templates know text alone, and system messages under their old name. */
+/** Templates know text alone, system messages under their old name, and the arguments of a call as an object. */
 function templateMessage(message: WireMessage, index: number): TemplateMessage {
   const { content = null, ...rest } = message
   const text = content === null ? '' : textOf(content)
   if (text === null)
     throw fault.unsupportedValue(`messages.${index}.content`, 'This model takes text alone, no images, audio or files.')
-  return { ...rest, role: message.role === 'developer' ? 'system' : message.role, content: text }
+  const role = message.role === 'developer' ? 'system' : message.role
+  if (message.role !== 'assistant' || !message.tool_calls) return { ...rest, role, content: text }
+  const calls = message.tool_calls.map(call =>
+    call.type === 'function'
+      ? { ...call, function: { ...call.function, arguments: parsed(call.function.arguments) } }
+      : call,
+  )
+  return { ...rest, role, content: text, tool_calls: calls }
+}
+
+/** What a model wrote need not be JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }

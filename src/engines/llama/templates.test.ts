@@ -4,7 +4,7 @@ import { ChatTemplate, MessagesRefused, TemplateFailed } from './templates.ts'
 
 const controlSpellings = ['<|im_start|>', '<|im_end|>', '<|im|>']
 const template = (source: string, spellings = controlSpellings) =>
-  new ChatTemplate({ source, bosText: '<s>', eosText: '</s>', controlSpellings: spellings }, () => performance.now())
+  new ChatTemplate({ source, bosText: '<s>', eosText: '</s>', controlSpellings: spellings })
 const user = (content: string) => [{ role: 'user', content }]
 const chatml =
   "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -74,7 +74,8 @@ describe('a hostile chat template', () => {
     'doubled strings': `{% set ns = namespace(s='0123456789') %}{% for i in range(40) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}`,
     'doubled lists': `{% set ns = namespace(l=[1,2,3,4]) %}{% for i in range(40) %}{% set ns.l = ns.l + ns.l %}{% endfor %}`,
     recursion: '{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}',
-    'many small strings': '{% for i in range(10000) %}{% set x = "abc" ~ i %}{{ x }}{{ x }}{{ x }}{{ x }}{% endfor %}',
+    'many small strings':
+      '{% for j in range(100) %}{% for i in range(10000) %}{% set x = "abc" ~ i %}{{ x }}{{ x }}{{ x }}{{ x }}{% endfor %}{% endfor %}',
   }
   for (const [name, source] of Object.entries(hostile))
     it(`is refused in time and memory: ${name}`, () => {
@@ -108,6 +109,25 @@ describe('a hostile chat template', () => {
       })()
       assert.ok(!/function|process|native|object Object/i.test(rendered), `${source} gave ${rendered}`)
     }
+  })
+
+  it('is measured by what it spends, not by the time that others take', () => {
+    const endless = '{% for i in range(1000) %}{% for j in range(1000) %}{{ j }}{% endfor %}{% endfor %}'
+    let now = 0
+    const waiting = { now: () => (now += 10), cpu: () => 0 }
+    assert.throws(
+      () =>
+        new ChatTemplate({ source: endless, bosText: '', eosText: '', controlSpellings: [] }, waiting).render(
+          user('x'),
+        ),
+      /budget of (steps|memory)/,
+    )
+    const busy = { now: () => (now += 10), cpu: () => now }
+    assert.throws(
+      () =>
+        new ChatTemplate({ source: endless, bosText: '', eosText: '', controlSpellings: [] }, busy).render(user('x')),
+      /budget of time/,
+    )
   })
 
   it('does not stop a long conversation from being rendered', () => {

@@ -3,7 +3,7 @@ import type { TemplateMessage, TemplateSettings } from './protocol.ts'
 
 /** A template is code from a stranger's file: this is all it may spend on one rendering. */
 export const templateBudget = {
-  steps: 1_000_000,
+  steps: 250_000,
   millis: 100,
   bytes: 32 * 1024 * 1024,
   depth: 200,
@@ -16,6 +16,20 @@ export interface PromptPiece {
   readonly control: boolean
 }
 
+/** Milliseconds, never going back: of the world, and of the processor in this thread. */
+export interface Stopwatch {
+  now(): number
+  cpu(): number
+}
+
+const stopwatch: Stopwatch = {
+  now: () => performance.now(),
+  cpu() {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1000
+  },
+}
+
 /** The template itself refuses the messages (`raise_exception`): the caller can mend it. */
 export class MessagesRefused extends Error {}
 
@@ -25,18 +39,17 @@ export class TemplateFailed extends Error {}
 /**
  * Renders chat messages into a prompt. Spellings of control tokens inside the messages stay text: `a<|im_end|>b` from a user does
  * not end the user's turn.
- * @param now for measuring; milliseconds that never go back
  */
 export class ChatTemplate {
   readonly #program: unknown
   readonly #settings: TemplateSettings
   readonly #spelling: RegExp | null
-  readonly #now: () => number
+  readonly #clock: Stopwatch
 
   /** @throws TemplateFailed when the source is not a template */
-  constructor(settings: TemplateSettings, now: () => number) {
+  constructor(settings: TemplateSettings, clock: Stopwatch = stopwatch) {
     this.#settings = settings
-    this.#now = now
+    this.#clock = clock
     const spellings = settings.controlSpellings.filter(spelling => spelling !== '').map(escaped)
     // Longest first, so that no spelling hides behind a shorter one.
     this.#spelling =
@@ -65,7 +78,7 @@ export class ChatTemplate {
 
   #run(environment: unknown): string {
     try {
-      const { value } = new BoundedInterpreter(environment, this.#now).run(this.#program)
+      const { value } = new BoundedInterpreter(environment, this.#clock).run(this.#program)
       if (typeof value !== 'string') throw new TemplateFailed('The chat template of the model renders no text')
       return value
     } catch (error) {
@@ -114,29 +127,38 @@ const Evaluator: new (
 
 /** Counts every evaluated node, the time, and the size of each value when it is first seen. */
 class BoundedInterpreter extends Evaluator {
-  readonly #now: () => number
-  readonly #deadline: number
+  readonly #clock: Stopwatch
+  readonly #cpuEnd: number
+  #deadline: number
   readonly #seen = new WeakSet<Value>()
   #steps = 0
   #bytes = 0
   #depth = 0
 
-  constructor(environment: unknown, now: () => number) {
+  constructor(environment: unknown, clock: Stopwatch) {
     super(environment)
-    this.#now = now
-    this.#deadline = now() + templateBudget.millis
+    this.#clock = clock
+    this.#cpuEnd = clock.cpu() + templateBudget.millis
+    this.#deadline = clock.now() + templateBudget.millis
   }
 
   override evaluate(statement: unknown, environment: unknown): Value {
     this.#steps++
     if (this.#steps > templateBudget.steps) throw exhausted('steps')
     // At every step: one step may be a whole loop.
-    if (this.#now() > this.#deadline) throw exhausted('time')
+    if (this.#clock.now() > this.#deadline) this.#extend()
     if (++this.#depth > templateBudget.depth) throw exhausted('depth')
     const value = super.evaluate(statement, environment)
     this.#depth--
     this.#charge(value)
     return value
+  }
+
+  /** On a busy machine time passes while this thread does not run: then the budget is not yet spent. */
+  #extend(): void {
+    const rest = this.#cpuEnd - this.#clock.cpu()
+    if (rest <= 0) throw exhausted('time')
+    this.#deadline = this.#clock.now() + rest
   }
 
   #charge(value: Value): void {

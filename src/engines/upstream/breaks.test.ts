@@ -16,9 +16,17 @@ import {
   streamHead,
   streamThenSilence,
 } from '../../../test/hostile/scripts.ts'
+import {
+  assertNothingLeaks,
+  key,
+  openAiError,
+  relayed,
+  setting,
+  streamedChat,
+  textOf,
+} from '../../../test/hostile/setting.ts'
 import { testCall } from '../../../test/hostile/sinks.ts'
 import type { Script } from '../../../test/hostile/upstream.ts'
-import { assertNothingLeaks, key, openAiError, relayed, setting, streamedChat, textOf } from './harness.ts'
 
 const begun = goodEvents.slice(0, 3)
 const start = streamHead + chunk(begun.join(''))
@@ -39,6 +47,11 @@ const breaks: { name: string; script: Script; code: string | null; message?: Reg
   },
   { name: 'an error event without words', script: stream([...begun, event({ error: {} })]), code: null },
   { name: 'garbage', script: stream([...begun, 'data: <html>\n\n']), code: 'upstream_invalid_response' },
+  {
+    name: 'garbage in one piece with good events',
+    script: stream([begun[0] ?? '', `${begun[1]}${begun[2]}data: x\n\n${goodEvents[3]}`]),
+    code: 'upstream_invalid_response',
+  },
   {
     name: 'bytes that are not UTF-8',
     script: stream([...begun, Buffer.from('data: {"x":"\xff"}\n\n', 'latin1')]),

@@ -16,11 +16,11 @@ import {
   streamThenSilence,
   usage,
 } from '../../../test/hostile/scripts.ts'
+import { chat, setting } from '../../../test/hostile/setting.ts'
 import { testCall } from '../../../test/hostile/sinks.ts'
 import { Fault } from '../../lib/faults.ts'
 import { collectChat, collectCompletion } from '../collect.ts'
 import type { Engine } from '../engine.ts'
-import { chat, setting } from './harness.ts'
 
 const request = { ...chat, stream: false }
 

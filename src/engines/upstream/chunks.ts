@@ -3,11 +3,10 @@
  * model for the whole reply (the upstream's own, the call's where it names none), a role first, an empty delta with the
  * `finish_reason` last, then one chunk with the usage. Fields that only the upstream knows stay.
  */
-import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { fault } from '../../lib/faults.ts'
 import { EventParser } from '../../lib/sse.ts'
 import { ChatChunk } from '../../wire/chat.ts'
+import { fits } from '../../wire/check.ts'
 import { CompletionChunk } from '../../wire/completions.ts'
 import type { Call, Sink } from '../engine.ts'
 import { eventBytesMax } from './filter.ts'
@@ -29,33 +28,25 @@ export interface Reply {
 
 /** Chat chunks. Throws the faults of the stream, and `fault.upstreamInvalid` for an event that is no chunk. */
 export function chatChunks(flow: Flow, reply: Reply): AsyncGenerator<ChatChunk> {
-  return chunks(flow, reply, new Shaper(reply, 'chat.completion.chunk', chatPieces), chatCheck)
+  return chunks(flow, reply, new Shaper(reply, 'chat.completion.chunk', chatPieces), isChatChunk)
 }
 
 /** Completion chunks; the same rules. */
 export function completionChunks(flow: Flow, reply: Reply): AsyncGenerator<CompletionChunk> {
-  return chunks(flow, reply, new Shaper(reply, 'text_completion', completionPieces), completionCheck)
+  return chunks(flow, reply, new Shaper(reply, 'text_completion', completionPieces), isCompletionChunk)
 }
 
-/** Compiled on first use: an engine that only relays never pays for it. */
-function checkOf<Schema extends TSchema>(schema: Schema) {
-  let validator: ReturnType<typeof Compile<Schema>> | undefined
-  return () => {
-    validator ??= Compile(schema)
-    return validator
-  }
-}
-const chatCheck = checkOf(ChatChunk)
-const completionCheck = checkOf(CompletionChunk)
+const isChatChunk = (value: unknown): value is ChatChunk => fits(ChatChunk, value)
+const isCompletionChunk = (value: unknown): value is CompletionChunk => fits(CompletionChunk, value)
 
 async function* chunks<Chunk>(
   flow: Flow,
   reply: Reply,
   shaper: Shaper,
-  check: () => { Check(value: unknown): value is Chunk },
+  isChunk: (value: unknown) => value is Chunk,
 ): AsyncGenerator<Chunk> {
   const checked = (chunk: Json): Chunk => {
-    if (check().Check(chunk)) return chunk
+    if (isChunk(chunk)) return chunk
     throw fault.upstreamInvalid(reply.name, new Error('An event of the stream is no chunk.'))
   }
   for await (const event of flowEvents(flow, reply.call.signal))

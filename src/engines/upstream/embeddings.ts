@@ -1,5 +1,5 @@
-import { Compile } from 'typebox/compile'
 import { fault } from '../../lib/faults.ts'
+import { fits } from '../../wire/check.ts'
 import { EmbeddingList } from '../../wire/embeddings.ts'
 import type { Document } from './document.ts'
 import { isObject } from './values.ts'
@@ -27,12 +27,9 @@ export function embeddingList(name: string, request: object, document: Document)
     model: typeof value.model === 'string' ? value.model : name,
     usage: { prompt_tokens: usage.prompt_tokens ?? 0, total_tokens: usage.total_tokens ?? usage.prompt_tokens ?? 0 },
   }
-  check ??= Compile(EmbeddingList)
-  if (check.Check(reply)) return reply
+  if (fits(EmbeddingList, reply)) return reply
   throw fault.upstreamInvalid(name, new Error('The reply is no list of embeddings.'))
 }
-
-let check: ReturnType<typeof Compile<typeof EmbeddingList>> | undefined
 
 /** Base64 of little-endian 32-bit floats to numbers, or back. */
 function converted(embedding: unknown, toBase64: boolean): unknown {

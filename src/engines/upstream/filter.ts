@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Fault } from '../../lib/faults.ts'
+import { type Fault, fault } from '../../lib/faults.ts'
 import { BlockCutter, doneEvent, encodeEvent, readBlock } from '../../lib/sse.ts'
 import { type About, errorInReply } from './refusals.ts'
 import { replyText, type Tally } from './tally.ts'
@@ -26,7 +26,7 @@ export class EventFilter {
   events = 0
   /** `[DONE]` was seen (and passed on). What follows it does not count. */
   done = false
-  /** The upstream sent an error: the stream ends with it. */
+  /** The upstream sent an error or something garbled: the stream ends with it. */
   fault: Fault | undefined
   readonly #about: About
   readonly #tally: Tally
@@ -65,31 +65,42 @@ export class EventFilter {
     const passed: Buffer[] = []
     let runStart = 0
     let start = 0
-    let content = 0
     while (start < whole.length && !this.done && this.fault === undefined) {
-      const blank = whole.indexOf(blankLine, start)
-      const end = blank < 0 ? whole.length : blank + 2 // a third line feed in a row stands alone
-      const block = whole.toString('latin1', start, end)
-      const replacement = usual(block)
-        ? this.#look(block, whole, start, end)
-        : this.#rewritten(whole.toString('utf8', start, end))
-      if (replacement === undefined) {
-        if (this.#tally.countTokens === undefined && hasContent.test(block)) content++
-      } else {
+      if (whole[start] === lineFeed) {
+        if (runStart < start) passed.push(whole.subarray(runStart, start))
+        while (whole[start] === lineFeed) start++
+        runStart = start
+        continue
+      }
+      const end = whole.indexOf(blankLine, start) + 2
+      const replacement = this.#judged(whole, start, end)
+      if (replacement !== undefined) {
         if (runStart < start) passed.push(whole.subarray(runStart, start))
         if (replacement !== '') passed.push(Buffer.from(replacement))
         runStart = end
       }
       start = end
     }
-    if (content > 0) this.#tally.add(content)
     if (runStart < start) passed.push(whole.subarray(runStart, start))
     return passed.length === 1 && passed[0] !== undefined ? passed[0] : Buffer.concat(passed)
   }
 
-  /** Judges an event in the usual form. Undefined: it is passed on as it is. `block` is in Latin-1, good enough for ASCII words. */
+  /** What to pass on in place of an event; undefined: the event itself. A garbled one ends the stream, after those before it. */
+  #judged(whole: Buffer, start: number, end: number): string | undefined {
+    const block = whole.toString('latin1', start, end)
+    try {
+      return usual(block) ? this.#look(block, whole, start, end) : this.#rewritten(whole.toString('utf8', start, end))
+    } catch (error) {
+      if (!(error instanceof Garbled)) throw error
+      this.fault = fault.upstreamInvalid(this.#about.name, error)
+      return ''
+    }
+  }
+
+  /** Looks at an event in the usual form. Undefined: it is passed on as it is. `block` is in Latin-1, good enough for ASCII words. */
   #look(block: string, whole: Buffer, start: number, end: number): string | undefined {
     this.events++
+    this.#count(block)
     if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
     const parses =
       this.events === 1 ||
@@ -109,10 +120,14 @@ export class EventFilter {
     }
     this.events++
     const data = event.data.replaceAll('\n', ' ')
+    this.#count(data)
     this.#finished += data.match(finishReason)?.length ?? 0
-    if (!this.#examined(data)) return ''
-    if (this.#tally.countTokens === undefined && hasContent.test(data)) this.#tally.add(1)
-    return encodeEvent(data)
+    return this.#examined(data) ? encodeEvent(data) : ''
+  }
+
+  /** Before the event's usage is looked at, which has the last word. */
+  #count(event: string): void {
+    if (this.#tally.countTokens === undefined && hasContent.test(event)) this.#tally.add(1)
   }
 
   /** Parses an event, tells the tally, finds errors. False: the client does not see it. Throws Garbled. */
@@ -132,6 +147,7 @@ export class EventFilter {
   }
 }
 
+const lineFeed = 10
 const blankLine = Buffer.from('\n\n')
 const nothing = Buffer.alloc(0)
 

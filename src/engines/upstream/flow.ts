@@ -1,5 +1,4 @@
-import type { Fault } from '../../lib/faults.ts'
-import { fault } from '../../lib/faults.ts'
+import { type Fault, fault } from '../../lib/faults.ts'
 import { BlockTooLong, doneEvent } from '../../lib/sse.ts'
 import type { Sink } from '../engine.ts'
 import type { BodyReader, Exchange } from './exchange.ts'

@@ -148,6 +148,7 @@ class Upstream {
         resolve: (reply: Document | Flow) => resolve({ reply, tally }),
         reject: (reason: Fault | undefined) => {
           this.#note(reason)
+          if (reason === undefined) tally.close(true) // the upstream has read the prompt all the same
           reject(reason ?? call.signal.reason)
         },
       }

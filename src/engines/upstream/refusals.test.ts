@@ -21,8 +21,6 @@ import {
   stream,
   streamHead,
 } from '../../../test/hostile/scripts.ts'
-import { testCall } from '../../../test/hostile/sinks.ts'
-import type { Script } from '../../../test/hostile/upstream.ts'
 import {
   assertNothingLeaks,
   chat,
@@ -33,7 +31,9 @@ import {
   setting,
   streamedChat,
   textOf,
-} from './harness.ts'
+} from '../../../test/hostile/setting.ts'
+import { testCall } from '../../../test/hostile/sinks.ts'
+import type { Script } from '../../../test/hostile/upstream.ts'
 import { upstreamEngine, upstreamPool } from './index.ts'
 
 interface Case {

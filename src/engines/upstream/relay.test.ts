@@ -20,8 +20,8 @@ import {
   usage,
   usageEvent,
 } from '../../../test/hostile/scripts.ts'
+import { chat, key, relayed, setting, streamedChat, textOf } from '../../../test/hostile/setting.ts'
 import { StuckSink, TextSink, testCall } from '../../../test/hostile/sinks.ts'
-import { chat, key, relayed, setting, streamedChat, textOf } from './harness.ts'
 import { upstreamEngine, upstreamPool } from './index.ts'
 
 /** Lets undici take a connection back, which it does a turn of the event loop after the answer. */
@@ -94,9 +94,11 @@ test('usage in an event that also has a choice is metered and passed on', async 
 
 test('events that arrive together leave in one write', async t => {
   const { engine } = await setting(t, bytes(streamHead + chunk(goodEvents.join('')).toString() + lastChunk))
-  const seen = await relayed(engine, streamedChat)
+  const call = testCall()
+  const seen = await relayed(engine, streamedChat, call)
   assert.ok('writes' in seen)
   assert.equal(seen.writes.length, 1)
+  assert.deepEqual(call.spent, { input: 9, output: 3 }, 'the usage has the last word')
 })
 
 test('events come whole however the upstream cuts them, also inside a character', async t => {
@@ -132,24 +134,14 @@ test('events in unusual forms are put into the one that every client reads', asy
 
 test('without usage, events with content are counted; the prompt only with a counter', async t => {
   const events = goodEvents.filter(one => one !== usageEvent)
-  const { upstream, engine } = await setting(t, stream(events))
+  const { engine } = await setting(t, stream(events))
   const call = testCall()
   await relayed(engine, streamedChat, call)
   assert.deepEqual(call.spent, { output: 3 })
   assert.match(call.logged.join(), /upstream\.usage_missing/)
   const counted = testCall()
-  const pool = upstreamPool(upstream.origin)
-  t.after(() => pool.close())
-  const counting = upstreamEngine({
-    name: 'big',
-    baseUrl: upstream.origin,
-    target: 'm',
-    version: '1',
-    log: counted.log,
-    pool,
-    countTokens: text => text.length,
-  })
-  assert.equal(textOf(await relayed(counting, streamedChat, counted)), events.join(''))
+  const counting = await setting(t, stream(events), { countTokens: text => text.length })
+  assert.equal(textOf(await relayed(counting.engine, streamedChat, counted)), events.join(''))
   assert.deepEqual(counted.spent, { input: 'Say hello'.length, output: 'Hello wörld'.length })
 })
 
@@ -235,6 +227,18 @@ test('a client that leaves closes the connection to the upstream at once, at eve
     assert.equal(await ended, after === '' ? call.signal.reason : 'ended', stage)
     assert.deepEqual(call.spent, after === '' ? {} : { output: 1 }, stage)
     assert.doesNotMatch(sink.text, /error|DONE/, stage)
+  }
+})
+
+test('with a counter, the prompt of an abandoned request is on the meter', async t => {
+  const { upstream, engine } = await setting(t, silence, { countTokens: text => text.length })
+  for (const [place, request] of [chat, streamedChat].entries()) {
+    const call = testCall()
+    const ended = relayed(engine, request, call).catch(error => error)
+    await upstream.request(place)
+    call.abort()
+    assert.equal(await ended, call.signal.reason)
+    assert.deepEqual(call.spent, { input: 'Say hello'.length })
   }
 })
 

@@ -22,6 +22,7 @@ export class Tally {
   #reported: CompletionUsage | undefined
   #input = 0
   #output = 0
+  #closed = false
 
   constructor(name: string, request: object, call: Call, countTokens: CountTokens | undefined) {
     this.#name = name
@@ -58,9 +59,10 @@ export class Tally {
     this.#call.meter.output(this.#output)
   }
 
-  /** When the reply is over, however it ended. */
+  /** When the reply is over, also when it was aborted; not when it was refused. Later calls do nothing. */
   close(aborted: boolean): void {
-    if (this.#reported !== undefined) return
+    if (this.#reported !== undefined || this.#closed) return
+    this.#closed = true
     if (!aborted)
       this.#call.log.warn('upstream.usage_missing', { engine: this.#name, counted: this.countTokens !== undefined })
     if (this.countTokens === undefined) return

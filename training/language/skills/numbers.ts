@@ -41,12 +41,11 @@ export function drawSequence(chance: Chance, side: Side, terms: number): Sequenc
     ] as const)
     const down = chance.maybe(0.22)
     const start = chance.maybe(0.35)
-      ? chance.maybe(0.5)
-        ? step
-        : 1
+      ? chance.pick([step, 1, 0])
       : chance.weighted([
           [chance.between(0, 20), 3],
-          [chance.between(0, 120), 2],
+          [chance.between(0, 60), 2],
+          [chance.between(0, 120), 1],
         ])
     const sequence = down ? { start: start + step * terms + chance.between(0, 10), step: -step } : { start, step }
     if (sequence.start === 1 && sequence.step === 1) continue
@@ -66,7 +65,7 @@ export const SEPARATORS = [', ', ', ', ', ', ' ', '\n', ',', '; ', ' - '] as con
 /** A run of numbers that simply goes on; learnt from the third term on. */
 export function rawSequence(chance: Chance, side: Side = 'train'): Raw {
   const separator = chance.pick(SEPARATORS)
-  const count = chance.between(19, 34)
+  const count = chance.between(20, 26)
   const list = terms(drawSequence(chance, side, count), count).map(String)
   const lead = chance.maybe(0.06)
     ? chance.pick(['Numbers: ', 'Count: ', 'Sequence: ', 'Here we go: ', 'Counting: '])
@@ -243,7 +242,7 @@ export function countTurn(
   side: Side = 'train',
   templates = TEMPLATES_COUNT,
 ): Turn {
-  const say = (value: number): string => (value <= 30 && chance.maybe(0.15) ? spell(value, language) : String(value))
+  const say = (value: number): string => (value <= 30 && chance.maybe(0.1) ? spell(value, language) : String(value))
   const glue = language === 'zh' ? '、' : ', '
   const kind = chance.weighted([
     ['to', 5],
@@ -259,10 +258,10 @@ export function countTurn(
             [chance.between(1, 90), 2],
           ])
     const length = chance.weighted([
-      [chance.between(2, 12), 3],
-      [chance.between(3, 24), 3],
-      [chance.between(8, kind === 'to' ? 50 : 30), 2],
-      [chance.between(30, kind === 'to' ? 100 : 40), 0.3],
+      [chance.between(2, 8), 4],
+      [chance.between(3, 16), 3],
+      [chance.between(8, kind === 'to' ? 40 : 30), 2.5],
+      [chance.between(30, kind === 'to' ? 100 : 40), 0.15],
     ])
     const high = low + length - (kind === 'to' ? 1 : 0)
     if (kind !== 'to' && isHeldPair(low, high) !== (side === 'held')) continue

@@ -32,7 +32,7 @@ export const TALK: Record<Intent, Talk> = {
         "Hello|Hi|Hey|Hello there|Hi there|Hey there|Good morning|Good afternoon|Good evening|Hello!|Hi!|Greetings|Howdy|Yo|Hello, how can you help|Hi, nice to meet you|Hello my friend|Hello world|Hiya|Hello again|hi bot|hello computer|Morning|Hello, assistant|Hey you|Hi everyone|Good day|Hello Parlance|hey hey|Hallo|Say hi|Hello, I am new here|Hi, I have a question|Hello, can we talk?|Hi, let's chat",
       ),
       zh: words(
-        '你好|您好|嗨|哈喽|你好呀|你好啊|早上好|下午好|晚上好|大家好|早|早安|你好！|hello|嘿|你好，机器人|你好，很高兴认识你|hi|你好，我是新来的|您好，请问|哈啰|你好哇|中午好|你好，我有个问题|我们聊聊吧',
+        '你好|您好|嗨|哈喽|你好呀|你好啊|早上好|下午好|晚上好|大家好|早|早安|你好！|嘿|你好，机器人|你好，很高兴认识你|你好，我是新来的|您好，请问|哈啰|你好哇|中午好|你好，我有个问题|我们聊聊吧',
       ),
     },
     replies: {
@@ -259,6 +259,11 @@ const AFTER: Record<Language, readonly string[]> = {
   zh: ['呀', '啊', '呢', '，请告诉我', '啦'],
 }
 
+const FRIENDLY: Record<Language, readonly string[]> = {
+  en: [' my friend', ' assistant', ' bot', ' then', ' now', ' everyone', ' dear'],
+  zh: ['呀', '啊', '啦', '哦', '，朋友', '，助手'],
+}
+
 export function talkTurn({ chance }: Draw, language: Language, foreign: Partial<Record<Intent, string[]>> = {}): Turn {
   const intent = chance.weighted(WEIGHTS)
   const { asks, replies } = TALK[intent]
@@ -268,7 +273,8 @@ export function talkTurn({ chance }: Draw, language: Language, foreign: Partial<
     const mark = /[?？]$/u.exec(ask)?.[0] ?? ''
     if (OPEN_INTENTS.has(intent) && chance.maybe(0.6))
       ask = chance.pick(BEFORE[language]) + (language === 'en' ? lowerFirst(ask) : ask)
-    else ask = ask.replace(/[.?!？！。]$/u, '') + chance.pick(AFTER[language]) + mark
+    else if (OPEN_INTENTS.has(intent)) ask = ask.replace(/[.?!？！。]$/u, '') + chance.pick(AFTER[language]) + mark
+    else ask = ask.replace(/[.?!？！。]$/u, '') + chance.pick(FRIENDLY[language])
   }
   if (language === 'en' && ask.length > 4 && chance.maybe(0.05)) ask = typo(chance, ask)
   return {

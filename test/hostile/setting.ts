@@ -1,11 +1,11 @@
-/** For the tests of this folder: an engine in front of a hostile upstream, both closed when the test ends. */
+/** For tests: an engine in front of a hostile upstream, both closed when the test ends. */
 import type { TestContext } from 'node:test'
-import { type TestCall, TextSink, testCall } from '../../../test/hostile/sinks.ts'
-import { type HostileUpstream, hostileUpstream, type Script } from '../../../test/hostile/upstream.ts'
-import { Fault } from '../../lib/faults.ts'
-import { silentLog } from '../../lib/log.ts'
-import type { Engine, RelayPath } from '../engine.ts'
-import { type UpstreamOptions, upstreamEngine, upstreamPool } from './index.ts'
+import type { Engine, RelayPath } from '../../src/engines/engine.ts'
+import { type UpstreamOptions, upstreamEngine, upstreamPool } from '../../src/engines/upstream/index.ts'
+import { Fault } from '../../src/lib/faults.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import { type TestCall, TextSink, testCall } from './sinks.ts'
+import { type HostileUpstream, hostileUpstream, type Script } from './upstream.ts'
 
 export const key = 'sk-upstream-canary-0123456789'
 

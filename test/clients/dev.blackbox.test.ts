@@ -1,0 +1,102 @@
+import { stored, tinyModel, bytesOf } from '../models/make.ts'
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Product, startProduct } from '../support/product.ts'
+import { type Recorder, record } from '../support/recorder.ts'
+import { startUpstream, type Upstream, upstreamModels } from '../support/upstream.ts'
+import type { ClientKind, Connection } from './client.ts'
+import { conforms } from './conform.ts'
+import { frameworkScenarios } from './frameworks.ts'
+import { node3 } from './node3.ts'
+import { node4 } from './node4.ts'
+import { type Place, scenarios } from './scenarios.ts'
+
+const places: readonly Place[] = [
+  {
+    name: 'built in',
+    chat: { asked: 'gpt-3.5-turbo', answers: 'parlance-tiny-1' },
+    embed: { asked: 'text-embedding-ada-002', answers: 'parlance-embed-1', length: 256 },
+    idPrefixes: { chat: 'chatcmpl-', completion: 'cmpl-' },
+  },
+  {
+    name: 'upstream',
+    chat: { asked: 'team-chat', answers: upstreamModels.chat },
+    embed: { asked: 'team-embed', answers: upstreamModels.embed, length: 64 },
+    idPrefixes: { chat: 'chatcmpl-', completion: 'cmpl-' },
+  },
+]
+
+const settings = (upstream: Upstream) => `
+upstreams:
+  partner:
+    base_url: ${upstream.baseUrl}
+    api_key: \${PARTNER_KEY}
+models:
+  team-chat: { upstream: partner, name: ${upstreamModels.chat} }
+  team-endless: { upstream: partner, name: ${upstreamModels.endless} }
+  team-embed: { upstream: partner, name: ${upstreamModels.embed} }
+`
+
+/** Every reply and every event is checked against the published API description as well, as it went over the wire. */
+describe('official clients work unchanged but for the base URL', () => {
+  let upstream: Upstream
+  let product: Product
+  let recorder: Recorder
+  before(async () => {
+    upstream = await startUpstream()
+    product = await startProduct({ yaml: settings(upstream) + `  parlance-tiny-1: { file: ${await stored(bytesOf(tinyModel()))} }\n`, env: { PARTNER_KEY: upstream.key } })
+    recorder = await record(product.url)
+  })
+  after(async () => {
+    await recorder?.close()
+    await upstream?.close()
+    await product?.stop()
+  })
+  const connection = (): Connection => ({ baseURL: `${recorder.url}/v1`, apiKey: product.key })
+  const checkWire = async (era: ClientKind['era']) => {
+    const exchanges = await recorder.take()
+    assert.ok(exchanges.length > 0, 'the scenario made requests')
+    for (const exchange of exchanges) conforms(exchange, era)
+  }
+
+  for (const place of places) {
+    for (const kind of [node3, ...node4])
+      describe(`${kind.name}, ${place.name}`, () => {
+        for (const { name, accumulates, run } of scenarios)
+          if (accumulates !== true || kind.accumulates)
+            test(name, async () => {
+              await run(kind.open(connection()), place)
+              await checkWire(kind.era)
+            })
+      })
+    describe(`frameworks, ${place.name}`, () => {
+      for (const { name, run } of frameworkScenarios)
+        test(name, async () => {
+          await run(connection(), place)
+          await checkWire('2026-08-21')
+        })
+    })
+  }
+
+  for (const kind of [node3, ...node4])
+    test(`${kind.name}: when the client leaves a relayed stream, the upstream is left too`, async () => {
+      const leaving = new AbortController()
+      const { left } = upstream
+      const read = async () => {
+        const body = { model: 'team-endless', messages: [{ role: 'user' as const, content: 'Go on.' }] }
+        for await (const _ of kind.open(connection()).chatStream(body, leaving.signal)) leaving.abort()
+      }
+      await read().catch((error: unknown) => assert.match(String(error), /abort|cancel/i))
+      await upstream.leftBy(left + 1)
+      await checkWire(kind.era)
+    })
+
+  test('the upstream gets the key configured for it and never the client’s, and the model name it knows', async () => {
+    assert.ok(upstream.requests.length > 0)
+    for (const { headers, body } of upstream.requests) {
+      assert.equal(headers.authorization, `Bearer ${upstream.key}`)
+      assert.ok(!JSON.stringify(headers).includes(product.key))
+      assert.ok(Object.values<string | undefined>(upstreamModels).includes(body.model))
+    }
+  })
+})
