@@ -37,13 +37,15 @@ export async function collectChat(chunks: AsyncIterable<ChatChunk>): Promise<Cha
     envelope.add(chunk)
     for (const choice of chunk.choices) draftAt(choices, choice.index, () => new ChatDraft()).add(choice)
   }
-  const { head, extras, usage } = envelope.close(choices.size)
+  const { id, created, model, extras, usage } = envelope.close(choices.size)
   return {
-    ...extras,
-    ...head,
+    id,
     object: 'chat.completion',
+    created,
+    model,
     choices: byIndex(choices).map(([index, draft]) => draft.close(index)),
     ...(usage === null ? {} : { usage }),
+    ...extras,
   }
 }
 
@@ -55,13 +57,15 @@ export async function collectCompletion(chunks: AsyncIterable<CompletionChunk>):
     envelope.add(chunk)
     for (const choice of chunk.choices) draftAt(choices, choice.index, () => new CompletionDraft()).add(choice)
   }
-  const { head, extras, usage } = envelope.close(choices.size)
+  const { id, created, model, extras, usage } = envelope.close(choices.size)
   return {
-    ...extras,
-    ...head,
+    id,
     object: 'text_completion',
+    created,
+    model,
     choices: byIndex(choices).map(([index, draft]) => draft.close(index)),
     ...(usage === null ? {} : { usage }),
+    ...extras,
   }
 }
 
@@ -85,8 +89,7 @@ class Envelope {
 
   close(choices: number) {
     if (choices === 0) throw endless('the reply has no choices')
-    const head = { id: this.id, created: this.created, model: this.model }
-    return { head, extras: this.extras.values(), usage: this.usage }
+    return { id: this.id, created: this.created, model: this.model, extras: this.extras.values(), usage: this.usage }
   }
 }
 

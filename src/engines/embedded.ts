@@ -1,5 +1,5 @@
-import { fault } from '../lib/faults.ts'
-import { getEncoding } from '../tokens/index.ts'
+import { Fault, fault } from '../lib/faults.ts'
+import { type Encoding, loadEncoding } from '../tokens/index.ts'
 import type { EmbeddingList, EmbeddingRequest } from '../wire/embeddings.ts'
 import type { Call, Engine } from './engine.ts'
 import { inTurns, openVectors, type Vectors } from './vectors/vectors.ts'
@@ -24,7 +24,7 @@ export function embeddedEngine({ name, file }: { name: string; file: string }): 
     abilities: new Set(['embed']),
     status: () => ({ state: loaded === undefined ? 'idle' : 'ready' }),
     async embed(request, call) {
-      const texts = textsOf(request)
+      const texts = await textsOf(request)
       checkDimensions(request, vectors().dimensions)
       return embedAll(vectors(), name, texts, request, call)
     },
@@ -60,18 +60,21 @@ async function embedAll(
 }
 
 /** The four forms of `input` as texts. @throws Fault 400 for token ids that are none */
-function textsOf({ input }: EmbeddingRequest): string[] {
+async function textsOf({ input }: EmbeddingRequest): Promise<string[]> {
   if (typeof input === 'string') return [input]
-  if (isTokens(input)) return [decoded(input, 'input')]
-  return input.map((item, index) => (typeof item === 'string' ? item : decoded(item, `input[${index}]`)))
+  if (input.every(item => typeof item === 'string')) return input
+  const encoding = await loadEncoding(clientEncoding)
+  if (isTokens(input)) return [decoded(encoding, input, 'input')]
+  return input.map((item, index) => (typeof item === 'string' ? item : decoded(encoding, item, `input[${index}]`)))
 }
 
 const isTokens = (input: Exclude<EmbeddingRequest['input'], string>): input is number[] => typeof input[0] === 'number'
 
-function decoded(ids: number[], param: string): string {
+function decoded(encoding: Encoding, ids: number[], param: string): string {
   try {
-    return getEncoding(clientEncoding).decode(ids)
-  } catch {
+    return encoding.decode(ids)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
     throw fault.invalidValue(param, `Invalid '${param}': it holds numbers that are no tokens of ${clientEncoding}.`)
   }
 }

@@ -3,31 +3,32 @@ import { test } from 'node:test'
 import { imageSizeOf, imageTokens, imageTokensMax } from './images.ts'
 
 // Published: OpenAI's guide "Images and vision"; community.openai.com topics 1230130, 1281361, 1344040; openai-messages-token-helper.
-const published: readonly (readonly [model: string, width: number, height: number, detail: string, tokens: number])[] = [
-  ['gpt-4o', 1024, 1024, 'high', 765],
-  ['gpt-4o', 2048, 4096, 'high', 1105],
-  ['gpt-4o', 4096, 8192, 'low', 85],
-  ['gpt-4-vision-preview', 1024, 1024, 'auto', 765],
-  ['gpt-4o', 1, 1, 'auto', 255],
-  ['gpt-4o', 1126, 488, 'auto', 595],
-  ['gpt-4o-mini', 1, 1, 'auto', 8500],
-  ['gpt-4o-mini', 1, 1, 'low', 2833],
-  ['gpt-4o-mini', 1126, 488, 'auto', 19834],
-  ['gpt-4.1', 1800, 2400, 'high', 765],
-  ['gpt-4.1', 2049, 513, 'high', 1445],
-  ['gpt-4.1', 2050, 513, 'high', 765],
-  ['gpt-4.1-mini', 1800, 2400, 'auto', Math.ceil(1452 * 1.62)],
-  ['gpt-4.1-mini', 1024, 1024, 'auto', Math.ceil(1024 * 1.62)],
-  ['gpt-5-mini', 256, 256, 'auto', 77],
-  ['gpt-5-mini', 512, 512, 'auto', 308],
-  ['gpt-5-mini', 768, 1024, 'auto', 922],
-  ['gpt-5-mini', 1280, 720, 'auto', 1104],
-  ['gpt-5-mini', 1024, 1024, 'auto', 1229],
-  ['gpt-5-mini', 2048, 768, 'auto', 1844],
-  ['ft:gpt-4o-2024-08-06:acme::1', 1024, 1024, 'high', 765],
-  ['o1', 1024, 1024, 'high', 675],
-  ['gpt-5', 1024, 1024, 'high', 630],
-]
+const published: readonly (readonly [model: string, width: number, height: number, detail: string, tokens: number])[] =
+  [
+    ['gpt-4o', 1024, 1024, 'high', 765],
+    ['gpt-4o', 2048, 4096, 'high', 1105],
+    ['gpt-4o', 4096, 8192, 'low', 85],
+    ['gpt-4-vision-preview', 1024, 1024, 'auto', 765],
+    ['gpt-4o', 1, 1, 'auto', 255],
+    ['gpt-4o', 1126, 488, 'auto', 595],
+    ['gpt-4o-mini', 1, 1, 'auto', 8500],
+    ['gpt-4o-mini', 1, 1, 'low', 2833],
+    ['gpt-4o-mini', 1126, 488, 'auto', 19834],
+    ['gpt-4.1', 1800, 2400, 'high', 765],
+    ['gpt-4.1', 2049, 513, 'high', 1445],
+    ['gpt-4.1', 2050, 513, 'high', 765],
+    ['gpt-4.1-mini', 1800, 2400, 'auto', Math.ceil(1452 * 1.62)],
+    ['gpt-4.1-mini', 1024, 1024, 'auto', Math.ceil(1024 * 1.62)],
+    ['gpt-5-mini', 256, 256, 'auto', 77],
+    ['gpt-5-mini', 512, 512, 'auto', 308],
+    ['gpt-5-mini', 768, 1024, 'auto', 922],
+    ['gpt-5-mini', 1280, 720, 'auto', 1104],
+    ['gpt-5-mini', 1024, 1024, 'auto', 1229],
+    ['gpt-5-mini', 2048, 768, 'auto', 1844],
+    ['ft:gpt-4o-2024-08-06:acme::1', 1024, 1024, 'high', 765],
+    ['o1', 1024, 1024, 'high', 675],
+    ['gpt-5', 1024, 1024, 'high', 630],
+  ]
 
 for (const [model, width, height, detail, tokens] of published) {
   test(`${width} x ${height} in ${model} at ${detail} detail is ${tokens} tokens`, () => {
@@ -63,10 +64,16 @@ test('the size of an image is read from its head', () => {
 })
 
 test('what is no image has no size, and a broken head ends the search', () => {
-  for (const bytes of [Buffer.alloc(0), Buffer.from('text'), Buffer.from('ffd8', 'hex'), Buffer.from('ffd8ffffffffffffffffff', 'hex')]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from('text'),
+    Buffer.from('ffd8', 'hex'),
+    Buffer.from('ffd8ffffffffffffffffff', 'hex'),
+  ]) {
     assert.equal(imageSizeOf(bytes), undefined)
   }
   for (const whole of [png, gif, jpeg, webp]) {
-    for (let length = 0; length < whole.length; length++) assert.doesNotThrow(() => imageSizeOf(whole.subarray(0, length)))
+    for (let length = 0; length < whole.length; length++)
+      assert.doesNotThrow(() => imageSizeOf(whole.subarray(0, length)))
   }
 })

@@ -7,7 +7,10 @@ import { padding } from './vocabulary.ts'
 
 const vocabulary = readTable('cl100k_base')
 
-function merge(text: string, widthBytes?: number): { tokens: number[]; windows: number; moved: number; sizeBytes: number } {
+function merge(
+  text: string,
+  widthBytes?: number,
+): { tokens: number[]; windows: number; moved: number; sizeBytes: number } {
   const raw = new TextEncoder().encode(text)
   const bytes = new Uint8Array(raw.length + padding)
   bytes.set(raw)
@@ -15,7 +18,12 @@ function merge(text: string, widthBytes?: number): { tokens: number[]; windows: 
   // Twice the windows of a perfect run for what is done again, plus one doubling after the other.
   const windowsMax = 40 + (4 * raw.length) / (widthBytes ?? windowBytes)
   while (!work.step()) assert.ok(work.windows <= windowsMax, `${work.windows} windows for ${raw.length} bytes`)
-  return { tokens: Array.from(work.tokens.subarray(0, work.count)), windows: work.windows, moved: work.moved, sizeBytes: raw.length }
+  return {
+    tokens: Array.from(work.tokens.subarray(0, work.count)),
+    windows: work.windows,
+    moved: work.moved,
+    sizeBytes: raw.length,
+  }
 }
 
 test('windows of any width give the merge of the whole, also where seams have to be moved', () => {

@@ -4,7 +4,7 @@
  */
 import { loadModel } from './model.ts'
 import type { ControlMessage, FromChild, LoadMessage, ToChild } from './protocol.ts'
-import { Replies } from './replies.ts'
+import type { Replies } from './replies.ts'
 
 let replies: Replies | undefined
 
@@ -17,11 +17,15 @@ process.on('message', (message: ToChild) => {
 // The server drains its requests on a signal that reaches the whole group; when it ends, the channel closes.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
-process.on('disconnect', () => process.exit(0))
+// Then nobody waits for an orderly end, and llama.cpp may be at work in another thread: an exit would free what it uses.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 
 async function load(settings: LoadMessage): Promise<void> {
   try {
+    // Arrives while llama.cpp reads the model.
+    const arriving = import('./replies.ts')
     const model = await loadModel(settings)
+    const { Replies } = await arriving
     replies = new Replies(model, settings, send)
     send({ type: 'loaded', millis: model.millis })
   } catch (error) {

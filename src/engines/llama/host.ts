@@ -116,8 +116,9 @@ export class Host {
       return { child, description }
     } catch (error) {
       await child?.end()
-      if (this.#child === child) this.#failed(error, child)
-      throw fault.modelLoadFailed(settings.name, this.#detail ?? 'The engine was closed.', error)
+      if (this.#child !== child) throw fault.draining()
+      this.#failed(error, child)
+      throw fault.modelLoadFailed(settings.name, this.#detail ?? 'unknown reason', error)
     }
   }
 

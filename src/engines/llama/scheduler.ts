@@ -153,7 +153,7 @@ export class Scheduler {
   #compose(): Part[] {
     const ready = this.#slots.filter(isBusy).filter(slot => !this.#paused.has(slot.work.task.request))
     const replies = ready.filter(slot => slot.work.rest.length === 1).length
-    let room = replies === 0 ? this.#settings.batch : Math.min(promptShare, this.#settings.batch - replies)
+    let room = replies === 0 ? this.#settings.batch : Math.max(0, Math.min(promptShare, this.#settings.batch - replies))
     const parts: Part[] = []
     for (const slot of ready) {
       const { rest } = slot.work
