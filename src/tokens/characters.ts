@@ -14,13 +14,18 @@ import type { Vocabulary } from './vocabulary.ts'
  */
 export class Characters {
   readonly #vocabulary: Vocabulary
+  readonly #bytes: Uint8Array
+  readonly #offsets: Uint32Array
   /** Rank of each character of two or three bytes that satisfies (1), else -1. Made when first needed: some milliseconds. */
   #whole: Int32Array | undefined
   /** The borders of (2), one bit each. */
   readonly #borders = new Uint32Array((classesBefore << 12) >> 5)
 
-  constructor(vocabulary: Vocabulary) {
+  /** @param bytes the bytes of all tokens, by rank from `offsets[rank]` to `offsets[rank + 1]` */
+  constructor(vocabulary: Vocabulary, bytes: Uint8Array, offsets: Uint32Array) {
     this.#vocabulary = vocabulary
+    this.#bytes = bytes
+    this.#offsets = offsets
   }
 
   /**
@@ -62,65 +67,79 @@ export class Characters {
     return count
   }
 
+  /** Reads the table now instead of with the first text that needs it. */
+  prepare(): void {
+    this.#whole ??= this.#learn()
+  }
+
   /** True when some token has parts of both characters at this border. */
   #isShared(bytes: Uint8Array, at: number): boolean {
     const index = borderOf(bytes[at - 1]!, bytes[at]!, bytes[at + 1]!)
     return ((this.#borders[index >> 5]! >>> (index & 31)) & 1) === 1
   }
 
-  /** Finds the characters of (1) and the borders of (2) by reading the whole table. */
+  /** Finds the characters of (1) and the borders of (2) by reading the whole table, without making an object for a token. */
   #learn(): Int32Array {
-    const vocabulary = this.#vocabulary
+    const [bytes, offsets] = [this.#bytes, this.#offsets]
     const whole = new Int32Array(0x10000).fill(-1)
     const highest = new Int32Array(0x10000)
-    for (let rank = 0; rank < vocabulary.size; rank++) {
-      const size = vocabulary.lengthOf(rank)
-      if (size !== 2 && size !== 3) continue
-      const bytes = vocabulary.bytesOf(rank)
-      if (bytes === undefined || characterSize(bytes, 0) !== size) continue
-      const joined = this.#highestJoin(bytes, rank)
-      if (joined === undefined) continue
-      whole[pointAt(bytes, 0, size)] = rank
-      highest[pointAt(bytes, 0, size)] = joined
+    const last = offsets.length - 1
+    for (let rank = 0; rank < last; rank++) {
+      const start = offsets[rank]!
+      const size = offsets[rank + 1]! - start
+      if (size < 2 || size > 3 || characterSize(bytes, start, start + size) !== size) continue
+      const joined = this.#highestJoin(start, size, rank)
+      if (joined < 0) continue
+      const point = pointAt(bytes, start, size)
+      whole[point] = rank
+      highest[point] = joined
     }
-    for (let rank = 0; rank < vocabulary.size; rank++) {
-      const bytes = vocabulary.bytesOf(rank)
-      if (bytes === undefined || bytes.length < 2) continue
-      for (let at = 0; at < bytes.length; ) {
-        const size = characterSize(bytes, at)
-        if (size > 0) {
-          const isLonger = size < bytes.length
-          if (isLonger && (size === 2 || size === 3)) {
+    for (let rank = 0; rank < last; rank++) {
+      const start = offsets[rank]!
+      const end = offsets[rank + 1]!
+      for (let at = start; at < end; ) {
+        if (bytes[at]! < 0x80) {
+          at++
+          continue
+        }
+        const size = characterSize(bytes, at, end)
+        if (size === 0) at = this.#learnPart(start, at, end)
+        else {
+          if (size < 4 && size < end - start) {
             const point = pointAt(bytes, at, size)
             if (highest[point]! >= rank) whole[point] = -1
           }
           at += size
-          continue
         }
-        // A part of a character: a border at either end of it that lies inside the token is shared.
-        let end = at + 1
-        while (end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end++
-        if (at > 0) this.#share(bytes, at)
-        if (end < bytes.length) this.#share(bytes, end)
-        at = end
       }
     }
     return whole
   }
 
-  /** The highest rank joined on the way from the bytes of a character to its token; undefined when they do not get there. */
-  #highestJoin(bytes: Uint8Array, rank: number): number | undefined {
-    if (bytes.length === 2) return rank
+  /** A part of a character inside a token: a border at either end of it that lies inside the token is shared. Returns its end. */
+  #learnPart(start: number, at: number, end: number): number {
+    let after = at + 1
+    while (after < end && (this.#bytes[after]! & 0xc0) === 0x80) after++
+    if (at > start) this.#share(at, end)
+    if (after < end) this.#share(after, end)
+    return after
+  }
+
+  /** The highest rank joined on the way from the bytes of a character to its token; -1 when they do not get there. */
+  #highestJoin(start: number, size: number, rank: number): number {
+    if (size === 2) return rank
+    const bytes = this.#bytes
     const { pairs } = this.#vocabulary
-    const first = pairs[(bytes[0]! << 8) | bytes[1]!]!
-    const second = pairs[(bytes[1]! << 8) | bytes[2]!]!
-    if (first < 0 && second < 0) return undefined
+    const first = pairs[(bytes[start]! << 8) | bytes[start + 1]!]!
+    const second = pairs[(bytes[start + 1]! << 8) | bytes[start + 2]!]!
+    if (first < 0 && second < 0) return -1
     const joined = first < 0 ? second : second < 0 ? first : Math.min(first, second)
     return Math.max(joined, rank)
   }
 
-  #share(bytes: Uint8Array, at: number): void {
-    const isOpen = at + 1 >= bytes.length || bytes[at]! < 0x80
+  #share(at: number, end: number): void {
+    const bytes = this.#bytes
+    const isOpen = at + 1 >= end || bytes[at]! < 0x80
     for (let second = 0; second < 64; second++) {
       if (!isOpen && second !== (bytes[at + 1]! & 0x3f)) continue
       const index = borderOf(bytes[at - 1]!, bytes[at]!, second)
@@ -130,12 +149,12 @@ export class Characters {
 }
 
 /** How many bytes the whole character here has; 0 when only a part of one is here. */
-function characterSize(bytes: Uint8Array, at: number): number {
+function characterSize(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at]!
   if (lead < 0x80) return 1
   if (lead < 0xc2) return 0
   const size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-  if (at + size > bytes.length) return 0
+  if (at + size > end) return 0
   for (let i = 1; i < size; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
   return size
 }

@@ -19,7 +19,10 @@ export async function loadTable(name: TableName): Promise<Vocabulary> {
   const reader = new RankReader(await readFile(pathOf(name)))
   while (!reader.read(sliceLines)) await setImmediate()
   await setImmediate()
-  return reader.vocabulary()
+  const vocabulary = reader.vocabulary()
+  await setImmediate()
+  vocabulary.characters.prepare()
+  return vocabulary
 }
 
 const sliceLines = 20_000

@@ -47,7 +47,7 @@ export class Vocabulary {
     this.pairs = new Int32Array(0x10000).fill(-1)
     this.singles = new Int32Array(0x100).fill(-1)
     this.longestBytes = this.#index()
-    this.characters = new Characters(this)
+    this.characters = new Characters(this, bytes, offsets)
   }
 
   /** The bytes of a token, as a view that must not be written to; undefined when the rank does not exist. */

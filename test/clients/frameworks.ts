@@ -34,8 +34,8 @@ export const frameworkScenarios: readonly FrameworkScenario[] = [
   },
   {
     name: '@langchain/openai: a completion is answered and streamed',
-    async run(at, { chat }) {
-      const model = new OpenAI({ ...langchain(at), model: chat.asked, temperature: 0, maxTokens: 8 })
+    async run(at, { completion }) {
+      const model = new OpenAI({ ...langchain(at), model: completion.asked, temperature: 0, maxTokens: 8 })
       const text = await model.invoke('Once upon a time')
       assert.ok(text.length > 0)
       let streamed = ''
@@ -85,9 +85,9 @@ export const frameworkScenarios: readonly FrameworkScenario[] = [
   },
   {
     name: 'ai: a completion is answered and streamed',
-    async run(at, { chat }) {
+    async run(at, { completion }) {
       const asked = {
-        model: createOpenAI(at).completion(chat.asked),
+        model: createOpenAI(at).completion(completion.asked),
         prompt: 'Once upon a time',
         temperature: 0,
         maxOutputTokens: 8,

@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
+import { json } from 'node:stream/consumers'
 import { Configuration, OpenAIApi } from 'openai-v3'
 import type { ChatChunk, Client, ClientKind, Completion, Connection, SeenError } from './client.ts'
 
@@ -31,18 +32,16 @@ function open({ baseURL, apiKey }: Connection): Client {
       }
     },
     async *chatStream(body, signal) {
-      const { data } = await api.createChatCompletion(
-        { ...body, stream: true },
-        { responseType: 'stream', signal: signal ?? new AbortController().signal },
-      )
-      yield* events<ChatChunk>(asStream(data))
+      const data = await opened(api.createChatCompletion({ ...body, stream: true }, { responseType: 'stream' }))
+      signal?.addEventListener('abort', () => data.destroy()) // axios forgets its signal once the reply has begun
+      yield* events<ChatChunk>(data)
     },
     async completion(body) {
       return withIndexes((await api.createCompletion(body)).data)
     },
     async *completionStream(body) {
-      const { data } = await api.createCompletion({ ...body, stream: true }, { responseType: 'stream' })
-      yield* events<Completion>(asStream(data))
+      const options = { responseType: 'stream' } as const
+      yield* events<Completion>(await opened(api.createCompletion({ ...body, stream: true }, options)))
     },
     async embed(body) {
       return (await api.createEmbedding(body)).data
@@ -52,10 +51,16 @@ function open({ baseURL, apiKey }: Connection): Client {
   }
 }
 
-/** With `responseType: 'stream'` axios hands out the body itself, which the client's types do not say. */
-function asStream(data: unknown): Readable {
-  if (typeof data === 'object' && data !== null && Symbol.asyncIterator in data && 'setEncoding' in data)
-    return data as Readable
+/** With `responseType: 'stream'` axios hands out the body itself, of an error too, which the client's types do not say. */
+async function opened(reply: Promise<{ data: unknown }>): Promise<Readable> {
+  try {
+    const { data } = await reply
+    if (data instanceof Readable) return data
+  } catch (error) {
+    const body = isAxiosFailure(error) ? error.response.data : undefined
+    if (isAxiosFailure(error) && body instanceof Readable) error.response.data = await json(body)
+    throw error
+  }
   throw new TypeError('The reply is not a stream.')
 }
 
@@ -90,7 +95,7 @@ const withIndexes = (reply: LooseCompletion): Completion => ({
 interface AxiosFailure {
   response: {
     status: number
-    data: { error: Pick<SeenError, 'code' | 'param' | 'type' | 'message'> }
+    data: unknown
     headers: Record<string, string>
   }
 }
@@ -98,7 +103,8 @@ interface AxiosFailure {
 function seen(error: unknown): SeenError {
   if (!isAxiosFailure(error)) throw error
   const { status, data, headers } = error.response
-  const { code, param, type, message } = data.error
+  const { code, param, type, message } = (data as { error: Pick<SeenError, 'code' | 'param' | 'type' | 'message'> })
+    .error
   return { status, code, param, type, message, requestId: headers['x-request-id'], className: undefined }
 }
 

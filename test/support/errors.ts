@@ -29,7 +29,8 @@ export function checked(error: unknown): ErrorBody {
   const { message, type, param, code } = error as ErrorBody
   assert.ok(typeof message === 'string' && message.length > 0 && message.length < 2000, String(message).slice(0, 2000))
   assert.ok(typeof type === 'string' && type.length > 0)
-  for (const value of [param, code]) assert.ok(value === null || (typeof value === 'string' && value.length > 0))
+  assert.ok(param === null || typeof param === 'string') // empty when the name of a field is
+  assert.ok(code === null || /^\w+$/.test(code), String(code))
   assert.doesNotMatch(message, internals)
   return { message, type, param, code }
 }

@@ -29,7 +29,7 @@ interface Shape {
 
 const { values } = parseArgs({
   options: {
-    run: { type: 'string', default: 'training/language/run' },
+    run: { type: 'string', default: 'training/language/out' },
     weights: { type: 'string' },
     out: { type: 'string', default: 'models/parlance-tiny-1.gguf' },
     name: { type: 'string', default: 'parlance-tiny-1' },

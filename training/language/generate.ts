@@ -17,7 +17,7 @@ import { SPECIAL, Tokenizer, trainVocabulary } from './tokenizer.ts'
 const { values } = parseArgs({
   options: {
     data: { type: 'string', default: '../shared/data' },
-    out: { type: 'string', default: 'training/language/run' },
+    out: { type: 'string', default: 'training/language/out' },
     tokens: { type: 'string', default: '20e6' },
     seed: { type: 'string', default: '1' },
     vocabulary: { type: 'string' },

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes models/parlance-embed-1.bin from the raw data sets: build.sh [data folder]
-# Needs Node 24, xz, unzip and a python3 with torch (Debian's python3-torch will do). One core, about six minutes.
+# Needs Node 24, xz, unzip and a python3 with torch (Debian's python3-torch will do). About five minutes of one core's time.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -192,4 +192,21 @@ function dot(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
 }
 
-const GOLDEN: { text: string; at: number[]; values: number[] }[] = []
+const GOLDEN: { text: string; at: number[]; values: number[] }[] = [
+  {
+    text: 'How do I reset my password?',
+    at: [0, 1, 100, 255, 594, 1290],
+    values: [0.0333, 0.282586, -0.03105, 0.006621, -0.225846, -0.207939],
+  },
+  {
+    text: '今天天气怎么样？',
+    at: [0, 1, 100, 255, 640, 829],
+    values: [0.140866, 0.12464, 0.048659, 0.017985, 0.245024, -0.242024],
+  },
+  {
+    text: 'qzxwvk 😀 42',
+    at: [0, 1, 100, 255, 1003, 1287],
+    values: [-0.09311, -0.059408, 0.081623, 0.028457, -0.26604, 0.26604],
+  },
+  { text: ' ', at: [0, 1, 100, 255, 256, 257], values: [Math.SQRT1_2, 0, 0, 0, Math.SQRT1_2, 0] },
+]
