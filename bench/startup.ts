@@ -96,7 +96,7 @@ const childrenOf = (pid: number): number[] =>
 /** npm starts a shell, which starts the server: the last in the line whose command is Node on our entry. */
 function serverPid(root: number): number {
   const line = readFileSync(`/proc/${root}/cmdline`, 'latin1')
-  if (line.includes('bin/parlance.ts') && line.startsWith('node')) return root
+  if (line.includes('bin/parlance.cjs') && line.startsWith('node')) return root
   for (const child of childrenOf(root)) {
     const found = serverPid(child)
     if (found !== 0) return found

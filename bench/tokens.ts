@@ -12,9 +12,11 @@ import { execFileSync } from 'node:child_process'
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { get_encoding } from 'tiktoken'
-import { getEncoding } from '../src/tokens/index.ts'
+import { getEncoding, loadEncoding } from '../src/tokens/index.ts'
 
 const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -26,7 +28,8 @@ const partCount = 12
 const warmCount = 4
 const chunkUnits = 4_000
 
-function main(folder: string | undefined): void {
+async function main(folder: string | undefined): Promise<void> {
+  await lag()
   speed(folder === undefined ? installedTexts() : textsIn(folder))
   hostile()
   start()
@@ -80,11 +83,10 @@ function speed(texts: Map<string, string>): void {
 }
 
 function hostile(): void {
-  console.log(
-    '\n| encoding | run of | parlance, 1 MB, ms | parlance, 10 kB, ms | gpt-tokenizer, 10 kB, ms | tiktoken, 10 kB, ms |',
-  )
-  console.log('|---|---|---|---|---|---|')
+  console.log('\n| encoding | run of | parlance, 1 MB, ms | gpt-tokenizer, 10 kB, ms | tiktoken, 10 kB, ms |')
+  console.log('|---|---|---|---|---|')
   for (const name of names) {
+    const others = [...libraries(name)].flatMap(([library, count]) => (library === 'parlance' ? [] : [count]))
     for (const unit of ['a', ' ', '的', '^', 'ab']) {
       const run = (sizeBytes: number) => unit.repeat(Math.floor(sizeBytes / Buffer.byteLength(unit)))
       const ours = getEncoding(name)
@@ -95,6 +97,30 @@ function hostile(): void {
     const random = randomLetters(1_000_000)
     console.log(`| ${name} | random letters | ${processorMs(() => getEncoding(name).count(random)).toFixed(1)} | | |`)
   }
+}
+
+/** How long the event loop is held at most while hostile megabytes are counted in slices and a table is loaded. By the clock. */
+async function lag(): Promise<void> {
+  console.log('\n| in slices | event loop held at most, ms |')
+  console.log('|---|---|')
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const held = async (label: string, work: () => Promise<unknown>) => {
+    await setTimeout(20)
+    delay.reset()
+    await work()
+    await setTimeout(5)
+    console.log(`| ${label} | ${(delay.max / 1e6).toFixed(1)} |`)
+  }
+  await held('loading p50k_edit', () => loadEncoding('p50k_edit'))
+  await held('loading o200k_base', () => loadEncoding('o200k_base'))
+  const encoding = await loadEncoding('o200k_base')
+  const random = randomLetters(1_000_000)
+  await held('1 MB of random letters', () => encoding.countInSlices(random))
+  await held('1 MB of "的"', () => encoding.countInSlices('的'.repeat(333_333)))
+  await held('10 MB of spaces', () => encoding.countInSlices(' '.repeat(10_000_000)))
+  await held('10 MB of English', () => encoding.countInSlices('The quick brown fox jumps. '.repeat(370_000)))
+  delay.disable()
 }
 
 /** Start and memory in processes of their own; ours as the JavaScript that is shipped. */
@@ -201,4 +227,4 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
-main(process.argv[2])
+await main(process.argv[2])

@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   )
   const parlance = await start(
     1,
-    [join(checkout, 'bin/parlance.ts'), 'serve'],
+    [join(checkout, 'bin/parlance.cjs'), 'serve'],
     {
       PARLANCE_PORT: '9102',
       PARLANCE_DATA_DIR: join(folder, 'data'),

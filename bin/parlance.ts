@@ -1,7 +1,3 @@
-#!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
+import { run } from './run.ts'
 
-enableCompileCache() // before anything else is loaded: it halves the time to the ready line
-
-const { run } = await import('./run.ts')
 await run(process.argv.slice(2))

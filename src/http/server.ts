@@ -58,6 +58,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     routerOptions: { maxParamLength: 1000 },
     http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
     genReqId: () => '',
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (error, socket) => refuseSocket(error, socket),
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
   })
@@ -195,6 +196,11 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
       clearTimeout(timer)
     },
   }
+}
+
+/** `wire/check.ts` validates; given nothing, Fastify would load two compilers of its own (8 MB). */
+function noSchemas(): never {
+  throw new Error('Routes carry no schemas.')
 }
 
 /** Before a body is read: its type and encoding. A body without a type is taken for JSON, as the SDKs' empty ones are. */

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { describe } from '../lib/log.ts'
-import { sibling } from '../lib/modules.ts'
+import { compileCacheDir, sibling } from '../lib/modules.ts'
 import type { Failure } from './failure.ts'
 import type { FromWriter, ToWriter, WriterOptions } from './writer-messages.ts'
 
@@ -21,11 +21,7 @@ export async function startWriterThread(
   onDeath: (failure: Failure) => void,
 ): Promise<{ thread: WriterThread; failure: Failure | undefined }> {
   // An empty environment: the thread needs none of what may stand there.
-  const worker = new Worker(sibling(import.meta.url, './writer'), {
-    workerData: options,
-    name: 'store-writer',
-    env: {},
-  })
+  const worker = new Worker(entry(), { eval: true, workerData: options, name: 'store-writer', env: {} })
   let pending: { resolve(answer: FromWriter): void; reject(error: Error): void } | undefined
   let alive = true
   const answered = (): Promise<FromWriter> =>
@@ -57,4 +53,11 @@ export async function startWriterThread(
   const { failure } = await answered()
   if (failure !== undefined) await thread.end()
   return { thread, failure }
+}
+
+/** Plain JavaScript that turns the cache of compiled code on before the first of our files is loaded. */
+function entry(): string {
+  const cache = compileCacheDir()
+  const enable = cache === undefined ? '' : `require('node:module').enableCompileCache(${JSON.stringify(cache)});`
+  return `${enable} import(${JSON.stringify(sibling(import.meta.url, './writer').href)})`
 }

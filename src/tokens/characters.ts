@@ -17,7 +17,11 @@ export class Characters {
   readonly #bytes: Uint8Array
   readonly #offsets: Uint32Array
   /** Rank of each character of two or three bytes that satisfies (1), else -1. Made when first needed: some milliseconds. */
-  #whole: Int32Array | undefined
+  readonly #whole = new Int32Array(0x10000).fill(-1)
+  /** The highest rank joined on the way to each. */
+  readonly #highest = new Int32Array(0x10000)
+  /** How many ranks were read; every one is read twice. */
+  #learned = 0
   /** The borders of (2), one bit each. */
   readonly #borders = new Uint32Array((classesBefore << 12) >> 5)
 
@@ -36,6 +40,7 @@ export class Characters {
    */
   parts(bytes: Uint8Array, start: number, end: number, starts: Int32Array, ranks: Int32Array): number {
     const singles = this.#vocabulary.singles
+    const toLearn = 2 * (this.#offsets.length - 1)
     let count = 0
     /** Whether the border at `at` is one of (2), where that is known already. */
     let shared: boolean | undefined = false
@@ -50,7 +55,7 @@ export class Characters {
         shared = undefined
         continue
       }
-      this.#whole ??= this.#learn()
+      if (this.#learned < toLearn) this.prepare()
       const before: boolean = shared ?? this.#isShared(bytes, at)
       shared = next < end && this.#isShared(bytes, next)
       const rank = before || shared || size === 4 ? -1 : this.#whole[pointAt(bytes, at, size)]!
@@ -67,9 +72,19 @@ export class Characters {
     return count
   }
 
-  /** Reads the table now instead of with the first text that needs it. */
-  prepare(): void {
-    this.#whole ??= this.#learn()
+  /**
+   * Finds the characters of (1) and the borders of (2) in the table, now instead of with the first text that needs them.
+   * @param ranksMax how many ranks to read at a time
+   * @returns true when all is known
+   */
+  prepare(ranksMax = Number.POSITIVE_INFINITY): boolean {
+    const count = this.#offsets.length - 1
+    const stop = Math.min(this.#learned + ranksMax, 2 * count)
+    // First all characters, then what longer tokens do with them.
+    this.#learnCharacters(Math.min(this.#learned, count), Math.min(stop, count))
+    this.#learnLonger(Math.max(this.#learned - count, 0), stop - count)
+    this.#learned = stop
+    return stop === 2 * count
   }
 
   /** True when some token has parts of both characters at this border. */
@@ -78,23 +93,23 @@ export class Characters {
     return ((this.#borders[index >> 5]! >>> (index & 31)) & 1) === 1
   }
 
-  /** Finds the characters of (1) and the borders of (2) by reading the whole table, without making an object for a token. */
-  #learn(): Int32Array {
+  #learnCharacters(from: number, to: number): void {
     const [bytes, offsets] = [this.#bytes, this.#offsets]
-    const whole = new Int32Array(0x10000).fill(-1)
-    const highest = new Int32Array(0x10000)
-    const last = offsets.length - 1
-    for (let rank = 0; rank < last; rank++) {
+    for (let rank = from; rank < to; rank++) {
       const start = offsets[rank]!
       const size = offsets[rank + 1]! - start
       if (size < 2 || size > 3 || characterSize(bytes, start, start + size) !== size) continue
       const joined = this.#highestJoin(start, size, rank)
       if (joined < 0) continue
       const point = pointAt(bytes, start, size)
-      whole[point] = rank
-      highest[point] = joined
+      this.#whole[point] = rank
+      this.#highest[point] = joined
     }
-    for (let rank = 0; rank < last; rank++) {
+  }
+
+  #learnLonger(from: number, to: number): void {
+    const [bytes, offsets, highest] = [this.#bytes, this.#offsets, this.#highest]
+    for (let rank = from; rank < to; rank++) {
       const start = offsets[rank]!
       const end = offsets[rank + 1]!
       for (let at = start; at < end; ) {
@@ -105,15 +120,12 @@ export class Characters {
         const size = characterSize(bytes, at, end)
         if (size === 0) at = this.#learnPart(start, at, end)
         else {
-          if (size < 4 && size < end - start) {
-            const point = pointAt(bytes, at, size)
-            if (highest[point]! >= rank) whole[point] = -1
-          }
+          const isInside = size < 4 && size < end - start
+          if (isInside && highest[pointAt(bytes, at, size)]! >= rank) this.#whole[pointAt(bytes, at, size)] = -1
           at += size
         }
       }
     }
-    return whole
   }
 
   /** A part of a character inside a token: a border at either end of it that lies inside the token is shared. Returns its end. */

@@ -243,7 +243,10 @@ function specialsOf(options: SpecialOptions | undefined): SpecialOptions | undef
   return isTold ? options : undefined
 }
 
-/** About a millisecond of usual text, a few of the worst. */
+/**
+ * About a millisecond of usual text, a few of the worst. Only the end of a single piece is looked for in one go: some milliseconds
+ * for one of several megabytes.
+ */
 const sliceBytes = 32 * 1024
 /** Without other work to give way to, slices only serve to stop at a limit. */
 const syncSliceBytes = 256 * 1024

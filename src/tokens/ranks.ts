@@ -21,7 +21,7 @@ export async function loadTable(name: TableName): Promise<Vocabulary> {
   await setImmediate()
   const vocabulary = reader.vocabulary()
   await setImmediate()
-  vocabulary.characters.prepare()
+  while (!vocabulary.characters.prepare(sliceLines)) await setImmediate()
   return vocabulary
 }
 

@@ -68,9 +68,10 @@ function word(bytes: Uint8Array, start: number, end: number): number {
   let at = start
   let afterCased = 0
   while (at < end) {
-    const code = classAt(bytes, at)
+    const lead = bytes[at]!
+    const code = lead < 0x80 ? classOf[lead]! : classAt(bytes, at)
     if (isCapital[code] === 0) break
-    at += sizeAt(bytes, at)
+    at += lead < 0x80 ? 1 : sizeAt(bytes, at)
     if (code !== upper) afterCased = at
   }
   const small = runOf(isSmall, bytes, at, end)
@@ -105,10 +106,11 @@ function whiteSpace(bytes: Uint8Array, start: number, end: number, byLines: bool
   let last = start
   let afterLine = 0
   while (at < end) {
-    const code = classAt(bytes, at)
-    if (code !== space && code !== newline) break
+    const lead = bytes[at]!
+    const code = lead < 0x80 ? classOf[lead]! : classAt(bytes, at)
+    if (code < space) break
     last = at
-    at += sizeAt(bytes, at)
+    at += lead < 0x80 ? 1 : sizeAt(bytes, at)
     if (code === newline) afterLine = at
   }
   if (byLines && afterLine > 0) return afterLine

@@ -191,8 +191,8 @@ function mutateValue(value: unknown, chance: Dice): unknown {
   const spots: Spot[] = []
   collect(value, spots)
   if (spots.length === 0 || chance.once(60)) return chance.pick(odd)
-  const spot = chance.pick(spots)
-  const { holder, key } = spot
+  const { holder, key } = chance.pick(spots)
+  const other = chance.pick(spots)
   const get = (): unknown => Reflect.get(holder, key)
   const set = (changed: unknown) => void Reflect.set(holder, key, changed)
   const steps: (() => void)[] = [
@@ -200,9 +200,9 @@ function mutateValue(value: unknown, chance: Dice): unknown {
     () => set(structuredClone(chance.pick(odd))),
     () => set([get()]),
     () => set({ [chance.pick(names)]: get() }),
-    () => set(String(get())),
+    () => set(JSON.stringify(get())),
     () => set(nested(get(), chance.below(80))),
-    () => set(structuredClone(Reflect.get(chance.pick(spots).holder, chance.pick(spots).key))),
+    () => set(structuredClone(Reflect.get(other.holder, other.key))),
     () => (Array.isArray(holder) ? void holder.splice(Number(key), 1) : void Reflect.deleteProperty(holder, key)),
     () => (Array.isArray(holder) ? holder.push(...Array(chance.below(30)).fill(get())) : set(get())),
     () =>

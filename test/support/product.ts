@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const command = fileURLToPath(new URL('../../bin/parlance.ts', import.meta.url))
+const command = fileURLToPath(new URL('../../bin/parlance.cjs', import.meta.url))
 const readyTimeoutMs = 30_000
 const exitTimeoutMs = 20_000
 const outputLengthMax = 8 * 1024 * 1024
@@ -27,6 +27,7 @@ export interface Product extends AsyncDisposable {
   /** The key that this server knows. */
   readonly key: string
   readonly pid: number
+  readonly dataDir: string
   /** All that was printed so far. */
   printed(): { stdout: string; stderr: string }
   /**
@@ -48,17 +49,12 @@ export async function startProduct({ yaml, env = {} }: ProductOptions = {}): Pro
   const dataDir = join(folder, 'data')
   const settings = join(folder, 'parlance.yaml')
   await writeFile(settings, yaml ?? '')
-  const child = spawn(process.execPath, [command, 'serve'], {
-    cwd: folder,
-    env: {
-      HOME: folder,
-      PARLANCE_PORT: '0',
-      PARLANCE_DATA_DIR: dataDir,
-      PARLANCE_BOOTSTRAP_KEY: testKey,
-      PARLANCE_CONFIG: settings,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = launch(['serve'], folder, {
+    PARLANCE_PORT: '0',
+    PARLANCE_DATA_DIR: dataDir,
+    PARLANCE_BOOTSTRAP_KEY: testKey,
+    PARLANCE_CONFIG: settings,
+    ...env,
   })
   const killWithUs = () => child.kill('SIGKILL')
   process.once('exit', killWithUs)
@@ -75,6 +71,7 @@ export async function startProduct({ yaml, env = {} }: ProductOptions = {}): Pro
       port: Number(new URL(url).port),
       key: testKey,
       pid: child.pid!,
+      dataDir,
       printed: () => ({ ...printed }),
       async stop(look) {
         try {
@@ -94,6 +91,29 @@ export async function startProduct({ yaml, env = {} }: ProductOptions = {}): Pro
     await discard()
     throw error
   }
+}
+
+/** Runs a command of the product to its end, in an empty folder. What is not set in `env` is not set at all. */
+export async function runCommand(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null } & Printed> {
+  const folder = await mkdtemp(join(tmpdir(), 'parlance-test-'))
+  const child = launch(args, folder, env)
+  const printed = collect(child)
+  const timer = setTimeout(() => child.kill('SIGKILL'), readyTimeoutMs)
+  await once(child, 'close')
+  clearTimeout(timer)
+  await rm(folder, { recursive: true, force: true })
+  return { code: child.exitCode, ...printed }
+}
+
+function launch(args: string[], folder: string, env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [command, ...args], {
+    cwd: folder,
+    env: { HOME: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
 interface Printed {

@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { getCompileCacheDir } from 'node:module'
-import { basename, dirname } from 'node:path'
+import { basename } from 'node:path'
 import { type Fault, fault } from '../../lib/faults.ts'
 import { describe as describeError } from '../../lib/log.ts'
-import { sibling } from '../../lib/modules.ts'
+import { compileCacheDir, sibling } from '../../lib/modules.ts'
 import type { EngineStatus } from '../engine.ts'
 import { Feed } from './feed.ts'
 import { type Description, describeFile } from './file.ts'
@@ -269,6 +268,6 @@ export class Child {
 
 /** Where this process keeps compiled modules, so that the next one starts faster. */
 function compileCache(): Record<string, string> {
-  const folder = getCompileCacheDir()
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) }
+  const folder = compileCacheDir()
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
 }

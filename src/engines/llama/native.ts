@@ -11,6 +11,9 @@ export interface Bindings {
   AddonModel: new (path: string, options: ModelOptions) => NativeModel
   AddonContext: new (model: NativeModel, options: ContextOptions) => NativeContext
   AddonSampler: new (model: NativeModel) => NativeSampler
+  /** @throws Error when the text is no grammar in GBNF with the rule `root` */
+  AddonGrammar: new (gbnf: string, options: { addonExports: Bindings }) => NativeGrammar
+  AddonGrammarEvaluationState: new (model: NativeModel, grammar: NativeGrammar) => NativeGrammarState
   getGpuType(): string | false | undefined
   getSupportsMmap(): boolean
   loadBackends(folder?: string): void
@@ -44,6 +47,15 @@ export interface NativeModel {
   tokenBos(): number
   tokenEos(): number
   shouldPrependBosToken(): boolean
+  /** What marks, in a prompt for filling in the middle, the text before, the text after, and the place to fill; -1 without. */
+  prefixToken(): number
+  suffixToken(): number
+  middleToken(): number
+  /** As the vocabulary spells it: bytes and spaces may be written as other characters. */
+  getTokenString(token: number): string | undefined
+  /** Bits: see `tokenBytes.ts`. */
+  getTokenAttributes(token: number): number
+  getVocabularyType(): number
 }
 
 /** One context holds all sequences. Everything but `decodeBatch` and `sampleToken` is immediate, and must not run beside a decode. */
@@ -55,6 +67,16 @@ export interface NativeContext {
   decodeBatch(): Promise<void>
   /** The next token, or -1 when none could be sampled. */
   sampleToken(logits: number, sampler: NativeSampler): Promise<number>
+  /**
+   * The same with what is left of the vocabulary after the sampler's filters, likeliest first: token, probability, token, … (if
+   * `probabilities`), and the probability of the sampled token among them (if `confidence`). Sorts what is left.
+   */
+  sampleToken(
+    logits: number,
+    sampler: NativeSampler,
+    probabilities: boolean,
+    confidence: boolean,
+  ): Promise<[token: number, probabilities?: number[], confidence?: number]>
   /** Forgets everything the sequence holds. */
   disposeSequence(sequence: number): void
   /** Forgets positions from `start` to before `end`; false when this kind of model cannot. */
@@ -64,9 +86,36 @@ export interface NativeContext {
 }
 
 export interface NativeSampler {
-  applyConfig(config: { temperature: number; topP: number; seed: number }): void
+  /** In this order: bias, penalties, then `topK`, `topP`, the temperature, the seeded choice; without a temperature the likeliest token. */
+  applyConfig(config: NativeSampling): void
   dispose(): void
 }
+
+export interface NativeSampling {
+  temperature?: number
+  topP?: number
+  topK?: number
+  seed?: number
+  /** Added to the logits of these tokens. Both lists are of one length. */
+  tokenBiasKeys?: Uint32Array
+  tokenBiasValues?: Float32Array
+  /** Tokens that count as sampled before; without this list there are no penalties. */
+  repeatPenaltyTokens?: Uint32Array
+  /** A factor; 1 changes nothing. */
+  repeatPenalty?: number
+  /** How many of the last sampled tokens count. */
+  repeatPenaltyMaxTokens?: number
+  repeatPenaltyPresencePenalty?: number
+  repeatPenaltyFrequencyPenalty?: number
+  grammarEvaluationState?: NativeGrammarState
+}
+
+export interface NativeGrammar {
+  isTextCompatible(text: string): boolean
+}
+
+/** How far a reply has come in its grammar. Moves on with each token that its sampler samples. */
+export type NativeGrammarState = object
 
 /**
  * The addon for this machine, its computing backends registered.

@@ -46,6 +46,12 @@ export interface Generation {
   /** A uint32; choice i of each prompt is sampled with seed + i. */
   readonly seed: number
   readonly stop: readonly string[]
+  /** What is taken from the logit of a token that was generated before, once and for each time. */
+  readonly penalties?: { readonly presence: number; readonly frequency: number }
+  /** Token ids and what is added to their logits. */
+  readonly bias?: readonly (readonly [token: number, bias: number])[]
+  /** Tell how likely each token was, and as many of the likeliest. */
+  readonly logprobs?: number
 }
 
 export interface ChatMessage extends Generation {
@@ -64,6 +70,12 @@ export interface CompleteMessage extends Generation {
   readonly type: 'complete'
   /** Each a text or token ids. */
   readonly prompts: readonly (string | readonly number[])[]
+  /** The text after the gap that the reply fills. */
+  readonly suffix?: string
+  /** Send the prompt first; with `logprobs`, how likely its tokens were. */
+  readonly echo?: boolean
+  /** Of the `n` choices of a prompt the reader keeps so many: each tells at its end how likely it was. */
+  readonly best?: number
 }
 
 /** `pause`: the reader is slow; the request keeps its slot, but is not decoded until `resume`. */
@@ -94,6 +106,8 @@ export interface RefusedMessage {
 export type Refusal =
   | { readonly kind: 'context'; readonly prompt: number; readonly completion?: number }
   | { readonly kind: 'prompt'; readonly message: string }
+  /** The value of another parameter, under its name on the wire. */
+  | { readonly kind: 'parameter'; readonly parameter: string; readonly message: string }
   /** The template itself refuses the messages, e.g. since their roles do not alternate. */
   | { readonly kind: 'messages'; readonly message: string }
   /** The template is broken or beyond its budget: not the caller's fault. */
@@ -126,6 +140,21 @@ export interface TextEvent extends ChoiceEvent {
   readonly text: string
   /** Tokens of this choice so far. */
   readonly tokens: number
+  /** Of the tokens whose text begins here; only when asked for. */
+  readonly likely?: readonly LikelyToken[]
+}
+
+export interface LikelyToken extends Likelihood {
+  /** Where its text begins: characters (code points) from the start of the prompt. */
+  readonly offset: number
+  /** The likeliest tokens at this place, as many as were asked for. */
+  readonly top: readonly Likelihood[]
+}
+
+export interface Likelihood {
+  readonly bytes: readonly number[]
+  /** Natural, of the model itself before bias, penalties and temperature; null for a token with nothing before it. */
+  readonly logprob: number | null
 }
 
 export interface EndEvent extends ChoiceEvent {
@@ -133,6 +162,9 @@ export interface EndEvent extends ChoiceEvent {
   readonly text: string
   readonly tokens: number
   readonly reason: 'stop' | 'length'
+  readonly likely?: readonly LikelyToken[]
+  /** The mean logprob of the generated tokens, where choices compete. */
+  readonly mean?: number
 }
 
 /** llama.cpp failed on a batch; the process lives on. */

@@ -1,0 +1,66 @@
+import { fault } from '../../../lib/faults.ts'
+import type { CallFraming, ForcedCall, FunctionTool, ToolsAsked, ToolsChosen } from './dialect.ts'
+import type { Family } from './families.ts'
+
+/**
+ * What a choice of tools comes to in a family's words.
+ * @throws fault.invalidValue when a function is named that is not offered, or a call is demanded without tools
+ * @throws fault.unsupportedValue for tools that are not functions
+ */
+export function toolsChosen(family: Family, { tools, choice, parallel, prompt = '' }: ToolsAsked): ToolsChosen {
+  const callsMax = parallel && family.framing.separator !== null ? null : 1
+  const free = (offered: readonly FunctionTool[]): ToolsChosen => ({ tools: offered, callsMax, forced: null })
+  const forced = (offered: readonly FunctionTool[], callable = offered): ToolsChosen => {
+    if (callable.length === 0) throw fault.invalidValue('tool_choice', 'A call can only be demanded of tools that are given.')
+    const names = callable.map(tool => tool.function.name)
+    // A named function is called once.
+    return { tools: offered, callsMax: callable === offered ? callsMax : 1, forced: forcedCall(family, names, prompt) }
+  }
+  if (choice === 'none') return free([])
+  if (choice === undefined || choice === null || choice === 'auto') return free(tools)
+  if (choice === 'required') return forced(tools)
+  switch (choice.type) {
+    case 'function':
+      return forced(tools, [named(tools, choice.function.name)])
+    case 'allowed_tools': {
+      const { mode, tools: allowed } = choice.allowed_tools
+      const offered = allowed.map(tool => named(tools, nameOf(tool)))
+      return mode === 'required' ? forced(offered) : free(offered)
+    }
+    case 'custom':
+      throw fault.unsupportedValue('tool_choice', 'This model calls functions alone, no custom tools.')
+  }
+}
+
+function named(tools: readonly FunctionTool[], name: string): FunctionTool {
+  const tool = tools.find(candidate => candidate.function.name === name)
+  if (tool === undefined)
+    throw fault.invalidValue('tool_choice', `The function '${name.slice(0, 256)}' is not among the tools.`)
+  return tool
+}
+
+function nameOf(tool: object): string {
+  const named: unknown = 'function' in tool ? tool.function : tool
+  const name: unknown = typeof named === 'object' && named !== null && 'name' in named ? named.name : undefined
+  if (typeof name !== 'string') throw fault.invalidValue('tool_choice', 'An allowed tool is a function with a name.')
+  return name
+}
+
+function forcedCall(family: Family, names: readonly string[], prompt: string): ForcedCall {
+  const { framing, thoughts } = family
+  // The template may have begun a thought: it ends unthought, or its text would be taken for the call.
+  const thought = thoughts.find(({ open }) => prompt.trimEnd().endsWith(open))
+  const start = `${thought ? `\n${thought.close}\n\n` : ''}${framing.open}${framing.before}`
+  const [name, other] = names
+  const prefix = [{ text: start, control: true }]
+  if (name === undefined || other !== undefined) return { prefix: shown(prefix), continues: 'name', names, framing }
+  prefix.push({ text: spelt(name, framing), control: false }, { text: framing.between, control: true })
+  return { prefix: shown(prefix), continues: 'arguments', names, framing }
+}
+
+const shown = (pieces: { text: string; control: boolean }[]) => pieces.filter(({ text }) => text !== '')
+
+/** A function's name as it stands inside a call. */
+export function spelt(name: string, { name: form }: CallFraming): string {
+  return form === 'json' ? JSON.stringify(name).slice(1, -1) : name
+}

@@ -1,0 +1,108 @@
+/**
+ * How a family of models speaks through its chat template: what it is shown, what it writes, and what it can be made to write. Ids
+ * of calls, finish reasons and chunks are made elsewhere.
+ */
+import type { ChatMessage, Tool } from '../../../wire/chat.ts'
+import type { ToolChoice } from '../../../wire/messages.ts'
+
+export type FunctionTool = Extract<Tool, { type: 'function' }>
+
+export interface Dialect {
+  /** For logs and tests. */
+  readonly family: string
+  /** Control tokens whose spelling the parser must find in the generated text, although they normally have none. */
+  readonly visible: readonly string[]
+  /** OpenAI's messages as the template takes them, and the tools it renders itself; undefined when there are none for it. */
+  conversation(messages: readonly ChatMessage[], tools: readonly FunctionTool[]): Conversation
+  /** What `tool_choice` and `parallel_tool_calls` come to. */
+  choose(asked: ToolsAsked): ToolsChosen
+  /** Reads one generated reply. */
+  parser(options: ParserOptions): ReplyParser
+}
+
+export interface Conversation {
+  readonly messages: readonly TemplateTurn[]
+  readonly tools: readonly object[] | undefined
+}
+
+/** A message as templates know it. `content` is null only where a template asks whether it is `none`. */
+export interface TemplateTurn {
+  readonly role: string
+  readonly content: string | null
+  readonly [field: string]: unknown
+}
+
+export interface ToolsAsked {
+  readonly tools: readonly FunctionTool[]
+  readonly choice: ToolChoice | null | undefined
+  /** `parallel_tool_calls`; OpenAI's default is true. */
+  readonly parallel: boolean
+  /** The end of the rendered prompt: 64 characters are enough. Only read when a call is forced. */
+  readonly prompt?: string
+}
+
+export interface ToolsChosen {
+  /** Rendered into the prompt, and listened for. None of them when the choice is `none`. */
+  readonly tools: readonly FunctionTool[]
+  /** null: any number of calls. */
+  readonly callsMax: number | null
+  /** null: the model decides whether it calls. */
+  readonly forced: ForcedCall | null
+}
+
+export interface ForcedCall {
+  /**
+   * Stands at the end of the prompt and is given to the parser before the generated text. `control`: spellings of control tokens
+   * are control tokens.
+   */
+  readonly prefix: readonly { readonly text: string; readonly control: boolean }[]
+  /** How far the prefix goes: the model continues with the name, or with the arguments of the only function. */
+  readonly continues: 'name' | 'arguments'
+  /** The functions that may be called. */
+  readonly names: readonly string[]
+  readonly framing: CallFraming
+}
+
+/**
+ * How calls are spelt: `open (before NAME between ARGUMENTS after) separator (…) close`. Everything but name and arguments is
+ * literal, so that it is also a grammar.
+ */
+export interface CallFraming {
+  readonly open: string
+  readonly before: string
+  readonly between: string
+  readonly after: string
+  /** null: a reply holds one call. */
+  readonly separator: string | null
+  readonly close: string
+  /** `json`: the name stands inside a JSON string and is escaped so. */
+  readonly name: 'json' | 'plain'
+  /** null: the arguments are one JSON object. Otherwise they are a row of `before KEY between VALUE after`; text is not quoted. */
+  readonly parameters: { readonly before: string; readonly between: string; readonly after: string } | null
+}
+
+export interface ParserOptions {
+  /** Without tools nothing is taken for a call. */
+  readonly tools: readonly FunctionTool[]
+  /** The end of the rendered prompt, without a forced prefix: some templates begin the thought or the call there. */
+  readonly prompt: string
+  readonly callsMax?: number | null
+}
+
+/** Finds thoughts, text and calls in generated text. The same text gives the same result however it is cut; nothing throws. */
+export interface ReplyParser {
+  push(text: string): Said[]
+  /** What was held back. Calls that never began are text. */
+  end(): Said[]
+  /** Calls begun so far. */
+  readonly calls: number
+  /** As many calls as allowed are complete: the reply may end here, and the parser takes no more. */
+  readonly full: boolean
+}
+
+export type Said =
+  | { readonly kind: 'content' | 'reasoning'; readonly text: string }
+  /** `index` counts the calls of a reply. `id` only where the model wrote one before the arguments. */
+  | { readonly kind: 'toolCall'; readonly index: number; readonly name: string; readonly id?: string }
+  /** A piece of the arguments, as the model wrote them: JSON, unless the model was wrong or was cut off. */
+  | { readonly kind: 'toolArguments'; readonly index: number; readonly text: string }
