@@ -142,11 +142,16 @@ class DigitWriter {
   private known = new Map<string, number>()
   private low = ''
   private high = ''
+  /** So many whole digits at the end decide about all factors of two and five in the divisor. */
+  private readonly tail: number
 
   constructor(draft: Draft, scale: number, divisor: bigint) {
     this.draft = draft
     this.scale = scale
     this.divisor = divisor
+    let tail = 0
+    while (this.modulus(scale + tail) !== this.modulus(scale + tail + 1)) tail++
+    this.tail = tail
   }
 
   /** `low` is 0 or more; without `high` numbers end at the usual count of digits. */
@@ -165,17 +170,21 @@ class DigitWriter {
     this.digits(from, start, first(shortest))
     if (longest === shortest) return
     this.digits(from, { rest: longest, atLow: false, atHigh: true, remainder: 0 }, first(longest))
-    this.between(from, { digits: 0, remainder: 0 }, [shortest + 1 - scale, longest - 1 - scale])
+    for (let length = shortest + 1; length < longest && length <= scale + this.tail; length++)
+      this.digits(from, { rest: length, atLow: false, atHigh: false, remainder: 0 }, 1)
+    const free: [number, number] = [Math.max(shortest + 1 - scale - this.tail, 1), longest - 1 - scale - this.tail]
+    this.between(from, { digits: 0, remainder: 0 }, free)
   }
 
-  /** Numbers of so many digits before the point, none of them near a bound: counted from the left. */
+  /** Numbers with so many digits before the last `tail` whole ones, none of them near a bound: counted from the left. */
   private between(from: number, { digits, remainder }: Counted, lengths: readonly [number, number]): void {
     const [shortest, longest] = lengths
+    const rest = this.scale + this.tail
     if (digits >= shortest && digits <= longest)
-      this.draft.jump(from, this.state({ rest: this.scale, atLow: false, atHigh: false, remainder }))
+      this.draft.jump(from, this.state({ rest, atLow: false, atHigh: false, remainder }))
     if (digits >= longest) return
     for (let digit = digits === 0 ? 1 : 0; digit <= 9; digit++) {
-      const next: Counted = { digits: digits + 1, remainder: this.following(remainder, digit) }
+      const next: Counted = { digits: digits + 1, remainder: this.following(remainder, digit, rest) }
       const key = `${next.digits} ${next.remainder}`
       const known = this.known.get(key)
       const to = known ?? this.draft.state()
@@ -186,8 +195,15 @@ class DigitWriter {
     }
   }
 
-  private following(remainder: number, digit: number): number {
-    return this.divisor === 1n ? 0 : Number(BigInt(remainder * 10 + digit) % this.divisor)
+  /** The remainder after one more digit, as far as it still matters when at least `rest` digits follow. */
+  private following(remainder: number, digit: number, rest: number): number {
+    if (this.divisor === 1n) return 0
+    return Number(BigInt(remainder * 10 + digit) % this.modulus(rest))
+  }
+
+  /** Zeros that follow bring their own factors of two and five. */
+  private modulus(rest: number): bigint {
+    return this.divisor / divisorOf(this.divisor, 10n ** BigInt(rest))
   }
 
   private digits(from: number, { rest, atLow, atHigh, remainder }: Position, first: number): void {
@@ -198,7 +214,7 @@ class DigitWriter {
         rest: rest - 1,
         atLow: atLow && digit === Number(this.low.at(-rest)),
         atHigh: atHigh && digit === high,
-        remainder: this.following(remainder, digit),
+        remainder: this.following(remainder, digit, rest - 1),
       }
       this.draft.move(from, [[zeroCode + digit, zeroCode + digit]], this.state(next))
     }
