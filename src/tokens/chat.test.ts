@@ -12,7 +12,7 @@ interface Measured {
 }
 
 const measured: { cases: Measured[] } = JSON.parse(
-  readFileSync(new URL('./fixtures/chatCounts.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('./fixtures/chat-counts.json', import.meta.url), 'utf8'),
 )
 
 test('requests count what the API billed for them', () => {

@@ -2,7 +2,7 @@ import type { Encoding } from './encoding.ts'
 import { type ImageSize, imageSizeOf, imageTokens, imageTokensMax } from './images.ts'
 import { baseModel } from './models.ts'
 import { encodingForModel } from './registry.ts'
-import { type FunctionDefinition, functionsText } from './toolText.ts'
+import { type FunctionDefinition, functionsText } from './tool-text.ts'
 
 /** As much of a chat request as is read here; requests of `/v1/chat/completions` fit. */
 export interface ChatRequest {

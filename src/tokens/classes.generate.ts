@@ -1,5 +1,5 @@
 /**
- * Derives `classRuns.ts` from tiktoken's own regex engine, so that a text is cut exactly where tiktoken cuts it, whatever Unicode
+ * Derives `class-runs.ts` from tiktoken's own regex engine, so that a text is cut exactly where tiktoken cuts it, whatever Unicode
  * version the running Node has (Node 24 knows Unicode 17, tiktoken 1.0.22 knows 16).
  * `node src/tokens/classes.generate.ts` writes the file; the slow test derives the runs again and compares.
  */
@@ -58,7 +58,7 @@ if (import.meta.main) {
   const lines = deriveClassRuns().match(/.{1,110}(?: |$)/g) ?? []
   const body = lines.map(line => `  '${line}'`).join(' +\n')
   writeFileSync(
-    new URL('./classRuns.ts', import.meta.url),
+    new URL('./class-runs.ts', import.meta.url),
     `/** Written by classes.generate.ts: the class of every code point, as runs of <class digit><length in base 36>. Unicode 16. */\nexport const classRuns =\n${body}\n`,
   )
 }

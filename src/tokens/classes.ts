@@ -1,4 +1,4 @@
-import { classRuns } from './classRuns.ts'
+import { classRuns } from './class-runs.ts'
 
 /**
  * Classes of code points, as the splitting patterns of the encodings tell them apart. The sets are those of tiktoken's regex engine

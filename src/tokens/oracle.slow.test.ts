@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { get_encoding, type TiktokenEncoding } from 'tiktoken'
 import { seededRandom } from '../lib/random.ts'
 import { deriveClassRuns } from './classes.generate.ts'
-import { classRuns } from './classRuns.ts'
+import { classRuns } from './class-runs.ts'
 import { getEncoding } from './index.ts'
-import { generateText } from './testTexts.ts'
+import { generateText } from './test-texts.ts'
 
 /** Together more than a million. */
 const counts: readonly (readonly [TiktokenEncoding, number])[] = [

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { get_encoding, type TiktokenEncoding } from 'tiktoken'
 import { seededRandom } from '../lib/random.ts'
 import { getEncoding } from './index.ts'
-import { generateText } from './testTexts.ts'
+import { generateText } from './test-texts.ts'
 
 const names: readonly TiktokenEncoding[] = ['gpt2', 'r50k_base', 'p50k_base', 'p50k_edit', 'cl100k_base', 'o200k_base']
 

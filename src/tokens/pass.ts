@@ -1,4 +1,4 @@
-import { LongMerge } from './longMerge.ts'
+import { LongMerge } from './long-merge.ts'
 import { mergeShort, shortMax } from './merge.ts'
 import type { Splitter } from './split.ts'
 import type { Utf8 } from './utf8.ts'

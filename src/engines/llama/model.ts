@@ -1,7 +1,16 @@
 import { basename } from 'node:path'
-import { type Bindings, loadBindings, type NativeContext, type NativeModel, type NativeSampler } from './native.ts'
+import { Gauge } from './gauge.ts'
+import {
+  type Bindings,
+  loadBindings,
+  type NativeContext,
+  type NativeModel,
+  type NativeSampler,
+  type NativeSampling,
+} from './native.ts'
 import type { LoadedMessage, LoadMessage } from './protocol.ts'
 import type { PromptPiece } from './templates.ts'
+import { tokenBytes } from './tokenBytes.ts'
 
 /** A loaded model and its context. */
 export interface Model {
@@ -9,13 +18,33 @@ export interface Model {
   readonly millis: LoadedMessage['millis']
   /** The tokens of a prompt, with the token that begins a text where the model wants one. */
   tokens(pieces: readonly PromptPiece[]): number[]
-  /** The text of tokens; control tokens have none. */
-  text(tokens: readonly number[]): string
+  /** The text of tokens; control tokens have none, unless they are `spelt`. */
+  text(tokens: readonly number[], spelt?: boolean): string
+  /** The bytes of one token, which need not be whole characters. */
+  bytes(token: number): readonly number[]
   /** Whether a token ends the reply. */
   ends(token: number): boolean
   /** What stands for an empty prompt. */
   readonly start: number | undefined
-  sampler(settings: { temperature: number; topP: number; seed: number }): NativeSampler
+  /** What the tokenizer puts in front of a text by itself. */
+  readonly begin: number | undefined
+  /** The prompt for filling the gap between two texts; undefined when the model has no tokens for it. */
+  readonly infill: ((before: readonly number[], after: readonly number[]) => number[]) | undefined
+  sampler(settings: Sampling): NativeSampler
+  /** Tells how likely tokens were, and `count` of the likeliest. */
+  gauge(count: number): Gauge
+}
+
+/** How one choice is sampled. */
+export interface Sampling {
+  readonly temperature: number
+  readonly topP: number
+  /** A uint32. */
+  readonly seed: number
+  readonly penalties?: { readonly presence: number; readonly frequency: number }
+  readonly bias?: readonly (readonly [token: number, bias: number])[]
+  /** How many tokens are generated at most: the penalties see all of them. */
+  readonly maxTokens: number
 }
 
 /**
@@ -60,24 +89,70 @@ function wrapped(
   const bos = valid(model.tokenBos())
   const start = bos ?? valid(model.tokenEos())
   const endOfTurn = valid(model.eotToken())
-  const prependsBos = model.shouldPrependBosToken() && bos !== undefined
+  const begin = model.shouldPrependBosToken() ? bos : undefined
   return {
     context,
     millis,
     start,
+    begin,
+    infill: infillOf(model, begin),
     tokens(pieces) {
       const tokens = pieces.flatMap(({ text, control }) => [...model.tokenize(text, control)])
-      return prependsBos && tokens[0] !== bos ? [bos, ...tokens] : tokens
+      return begin !== undefined && tokens[0] !== begin ? [begin, ...tokens] : tokens
     },
-    text: tokens => (tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), false)),
+    text: (tokens, spelt = false) => (tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), spelt)),
+    bytes: bytesOf(model),
     ends: token => token === endOfTurn || model.isEogToken(token),
-    sampler(config) {
+    sampler(settings) {
       const sampler = new bindings.AddonSampler(model)
-      // Without topK and minP, which OpenAI does not have; the seed 2^32 - 1 means "by chance" to llama.cpp.
-      sampler.applyConfig({ ...config, seed: config.seed === 0xffffffff ? 0 : config.seed })
+      sampler.applyConfig(nativeSampling(settings))
       return sampler
     },
+    gauge: count => new Gauge(context, count, () => new bindings.AddonSampler(model)),
   }
+}
+
+/** Without topK and minP, which OpenAI does not have. */
+function nativeSampling({ temperature, topP, seed, penalties, bias, maxTokens }: Sampling): NativeSampling {
+  return {
+    temperature,
+    topP,
+    // The seed 2^32 - 1 means "by chance" to llama.cpp.
+    seed: seed === 0xffffffff ? 0 : seed,
+    ...(penalties && {
+      // As OpenAI defines them: over all generated tokens, not over the prompt, and not as a factor.
+      repeatPenaltyTokens: new Uint32Array(0),
+      repeatPenalty: 1,
+      repeatPenaltyMaxTokens: Math.max(1, maxTokens),
+      repeatPenaltyPresencePenalty: penalties.presence,
+      repeatPenaltyFrequencyPenalty: penalties.frequency,
+    }),
+    ...(bias && {
+      tokenBiasKeys: Uint32Array.from(bias, ([token]) => token),
+      tokenBiasValues: Float32Array.from(bias, ([, value]) => value),
+    }),
+  }
+}
+
+function bytesOf(model: NativeModel): Model['bytes'] {
+  const vocabulary = model.getVocabularyType()
+  const known = new Map<number, readonly number[]>()
+  return token => {
+    let bytes = known.get(token)
+    if (bytes === undefined) {
+      bytes = tokenBytes(model.getTokenString(token) ?? '', model.getTokenAttributes(token), vocabulary)
+      known.set(token, bytes)
+    }
+    return bytes
+  }
+}
+
+function infillOf(model: NativeModel, begin: number | undefined): Model['infill'] {
+  const [prefix, suffix, middle] = [model.prefixToken(), model.suffixToken(), model.middleToken()].map(valid)
+  if (prefix === undefined || suffix === undefined || middle === undefined) return undefined
+  const first = begin === undefined ? [prefix] : [begin, prefix]
+  const bare = (tokens: readonly number[]) => (tokens[0] === begin ? tokens.slice(1) : tokens)
+  return (before, after) => [...first, ...bare(before), suffix, ...bare(after), middle]
 }
 
 /** llama.cpp counts positions of a sequence in blocks of 256. */

@@ -6,6 +6,8 @@ import { Stops } from '../stops.ts'
 export class ReplyText {
   readonly #pieces: Pieces
   readonly #stops: Stops
+  /** Characters (code points) decoded so far, sent or held back. */
+  decoded = 0
 
   /**
    * @param decode the text of tokens that follow one another; U+FFFD for bytes that are no character
@@ -18,7 +20,9 @@ export class ReplyText {
 
   /** Takes the next token. `stopped` means that a stop sequence is complete: the text before it is all there is. */
   push(token: number): { text: string; stopped: boolean } {
-    return this.#stops.push(this.#pieces.push(token))
+    const text = this.#pieces.push(token)
+    this.decoded += characters(text)
+    return this.#stops.push(text)
   }
 
   /** What was held back, at the end of a reply that no stop sequence ended. Bytes that are no whole character are left out. */
@@ -28,13 +32,20 @@ export class ReplyText {
   }
 }
 
+/** How many characters (code points) a text has. */
+export function characters(text: string): number {
+  let count = 0
+  for (const _ of text) count++
+  return count
+}
+
 const replacement = '\ufffd'
 const beforeMax = 4
 /** Tokens in a row that each end inside a character; real text never has so many. */
 const pendingMax = 32
 
 /** Whole characters out of tokens that may end inside one. */
-class Pieces {
+export class Pieces {
   readonly #decode: (tokens: number[]) => string
   /** Tokens whose text was given, for the decoder's sake. */
   #before: number[]

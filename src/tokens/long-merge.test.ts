@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../lib/random.ts'
-import { LongMerge, windowBytes } from './longMerge.ts'
+import { LongMerge, windowBytes } from './long-merge.ts'
 import { readTable } from './ranks.ts'
 import { padding } from './vocabulary.ts'
 
