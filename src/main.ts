@@ -44,8 +44,6 @@ export async function open(
   { clock = systemClock, random = systemRandom, log, version, lock }: Surroundings,
 ): Promise<Parlance> {
   const ids: Ids = makeIds(random)
-  const store = await openStore({ dataDir: config.data_dir, clock, log, ...(lock !== undefined && { lock }) })
-  const keys = makeKeys({ store, clock, ids })
   const engines = engineMakers(config, { version, log, clock })
   const models = makeCatalogue({
     ...modelsOf(config),
@@ -53,6 +51,9 @@ export async function open(
     makers: engines.makers,
     created: seconds(clock),
   })
+  // After what may fail for a wrong setting: an open store keeps the process alive.
+  const store = await openStore({ dataDir: config.data_dir, clock, log, ...(lock !== undefined && { lock }) })
+  const keys = makeKeys({ store, clock, ids })
   const usage = makeUsage({ store, clock, ids, log })
   return {
     config,

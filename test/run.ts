@@ -15,6 +15,9 @@ const groups = {
   package: { suffix: '.package.test.ts', flags: [] },
 } as const
 
+/** What hangs is a failure, not a wait. */
+const fileTimeoutMs = 600_000
+
 const marks = Object.entries(groups).flatMap(([name, { suffix }]) => (name === 'fast' ? [] : [suffix]))
 
 async function filesOf(group: keyof typeof groups): Promise<string[]> {
@@ -29,7 +32,11 @@ for (const name of process.argv.slice(2)) {
   const group = name as keyof typeof groups
   const files = await filesOf(group)
   if (files.length === 0) throw new Error(`The group '${name}' has no files.`)
-  const child = spawn(process.execPath, ['--test', ...groups[group].flags, ...files], { stdio: 'inherit' })
+  const child = spawn(
+    process.execPath,
+    ['--test', `--test-timeout=${fileTimeoutMs}`, ...groups[group].flags, ...files],
+    { stdio: 'inherit' },
+  )
   const code = await new Promise<number | null>(resolve => child.once('exit', resolve))
   if (code !== 0) process.exitCode = 1
 }

@@ -187,6 +187,7 @@ class CompletionDraft {
     if (more.tokens) this.logprobs.tokens = push(this.logprobs.tokens ?? [], more.tokens)
     if (more.token_logprobs)
       this.logprobs.token_logprobs = push(this.logprobs.token_logprobs ?? [], more.token_logprobs)
+    if (more.top_logprobs === null) this.logprobs.top_logprobs ??= null
     if (more.top_logprobs) this.logprobs.top_logprobs = push(this.logprobs.top_logprobs ?? [], more.top_logprobs)
     if (more.text_offset) this.logprobs.text_offset = push(this.logprobs.text_offset ?? [], more.text_offset)
   }

@@ -22,6 +22,11 @@ export function embeddedEngine({ name, file }: { name: string; file: string }): 
     name,
     accepts: 'known',
     abilities: new Set(['embed']),
+    tokenizer: {
+      name,
+      assumptions: [],
+      count: (text, signal) => inTurns(vectors().countSteps(text), signal),
+    },
     status: () => ({ state: loaded === undefined ? 'idle' : 'ready' }),
     async embed(request, call) {
       const texts = await textsOf(request)

@@ -8,7 +8,8 @@
  *   `finish_reason`. Completions: `{text, index, logprobs, finish_reason}`. Choices interleave by `index`.
  * - The last chunk has `choices: []` and the exact `usage`; the operation decides whether the client sees it.
  * - A stop sequence never reaches the client, also when it is split over tokens; text is cut at whole characters.
- * - When the signal aborts, the iterator ends within 100 ms without an error, and what was spent is on the meter.
+ * - When the signal aborts, the iterator ends within 100 ms without an error, and what was spent is on the meter. An upstream's may
+ *   take longer: what it does not report is counted first.
  * - The meter is told as tokens are spent, so that an aborted or broken stream is billed for what it used.
  * - Faults come from `lib/faults.ts`; an error before the first chunk is thrown by the first `next()`.
  */
@@ -16,6 +17,7 @@ import type { Log } from '../lib/log.ts'
 import type { ChatChunk, ChatRequest } from '../wire/chat.ts'
 import type { CompletionChunk, CompletionRequest } from '../wire/completions.ts'
 import type { EmbeddingList, EmbeddingRequest } from '../wire/embeddings.ts'
+import type { Tokenizer } from './tokenizer.ts'
 
 export type Ability = 'chat' | 'complete' | 'embed'
 
@@ -33,6 +35,8 @@ export interface Engine {
    * methods above. Present only where the bytes already are OpenAI's wire.
    */
   relay?(path: RelayPath, request: object, call: Call): Promise<Relayed>
+  /** Counts as the model does; for an upstream, as far as its encoding is known. */
+  readonly tokenizer?: Tokenizer
   /** State for `parlance doctor`, logs and (later) the console. */
   status(): EngineStatus
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /** Counts tokens as a model does: with its own tokenizer, or with the encoding of OpenAI's that it was trained with. */
 import { setImmediate } from 'node:timers/promises'
-import { Fault, fault } from '../lib/faults.ts'
+import { type Fault, fault } from '../lib/faults.ts'
 import {
   type ChatCount,
   countChatInSlices,
@@ -28,6 +28,11 @@ export interface Tokenizer {
   readonly ids?: TokenIds
 }
 
+/** One that knows what surrounds the messages of a chat. */
+export interface PromptTokenizer extends Tokenizer {
+  countChat(request: ChatRequest, signal?: AbortSignal): Promise<ChatCount>
+}
+
 export interface TokenIds {
   /** @param special whether spellings of special tokens are those tokens, and not text */
   encode(text: string, special: boolean, signal?: AbortSignal): Promise<Tokens>
@@ -46,7 +51,7 @@ export type Tokens = ArrayLike<number> & Iterable<number>
 const usualEncoding: EncodingName = 'o200k_base'
 
 /** For a model behind an upstream, by its name there. For an unknown name an estimate, which says so. */
-export function tokenizerForModel(model: string): Tokenizer {
+export function tokenizerForModel(model: string): PromptTokenizer {
   const known = findEncodingName(model.replace(/^openai\//, ''))
   return encodingTokenizer(known ?? usualEncoding, {
     model,
@@ -61,7 +66,7 @@ export function tokenizerForModel(model: string): Tokenizer {
 export function encodingTokenizer(
   name: string,
   { model = '', assumptions = [] }: { model?: string; assumptions?: readonly string[] } = {},
-): Tokenizer {
+): PromptTokenizer {
   const slices = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal })
   return {
     name,

@@ -1,4 +1,3 @@
-import type { TSchema } from 'typebox'
 import type { Operation } from '../platform/operation.ts'
 import { ErrorBody } from '../wire/errors.ts'
 
@@ -40,7 +39,7 @@ function describe(operation: Operation): object {
     operationId: operation.id,
     summary: operation.summary,
     ...(parameters.length > 0 && { parameters }),
-    ...(operation.body !== undefined && { requestBody: { required: true, content: json(operation.body) } }),
+    ...(operation.body !== undefined && { requestBody: { required: true, content: json(bodyOf(operation)) } }),
     responses: {
       200: {
         description: 'The reply.',
@@ -55,4 +54,11 @@ function describe(operation: Operation): object {
   }
 }
 
-const json = (schema: TSchema | { $ref: string }) => ({ 'application/json': { schema } })
+/** Where the path names the model, the body need not. */
+function bodyOf(operation: Operation): object {
+  const { body = {} } = operation
+  if (operation.bills !== 'tokens' || operation.modelIn !== 'path' || !('required' in body)) return body
+  return { ...body, required: Array.isArray(body.required) ? body.required.filter(name => name !== 'model') : [] }
+}
+
+const json = (schema: object) => ({ 'application/json': { schema } })

@@ -119,6 +119,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     running.add(leaving)
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) leaving.abort()
+      else if (draining) request.raw.socket.destroySoon() // kept for a next request, which will not come
     })
     try {
       const body = operation.body === undefined ? undefined : readBody(request)

@@ -53,6 +53,8 @@ export const fault = {
   bodyNotObject: () => bad('The body of the request must be a JSON object.', null, null),
   tooDeep: (maxDepth: number) =>
     bad(`The JSON body is nested too deeply: at most ${maxDepth} levels are accepted.`, null, 'json_too_deep'),
+  tooManyKeys: (maxKeys: number) =>
+    bad(`The JSON body holds too many keys: at most ${maxKeys} are accepted.`, null, 'json_too_many_keys'),
   missingParameter: (param: string) =>
     bad(`Missing required parameter: '${param}'.`, param, 'missing_required_parameter'),
   unknownParameter: (param: string) =>

@@ -141,3 +141,10 @@ test('random texts are read as JSON.parse reads them, or refused when it refuses
   }
   assert.ok(read > 60, `${read} texts were JSON`)
 })
+
+test('more keys than the limit are refused before anything is parsed; colons in strings are no keys', () => {
+  const keys = (count: number) => `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`
+  assert.doesNotThrow(() => parse(keys(100_000)))
+  refusal(keys(100_001), 'json_too_many_keys', /at most 100000/)
+  assert.doesNotThrow(() => parse(`["${':'.repeat(200_000)}"]`))
+})

@@ -2,7 +2,7 @@
  * Parses JSON from outside. What `JSON.parse` would swallow or turn into something else is refused:
  *
  * - bytes that are not UTF-8 (a byte order mark in front is tolerated);
- * - nesting deeper than the limit, found by a scan before anything is parsed;
+ * - nesting deeper than the limit, and more keys than the limit, found by a scan before anything is parsed;
  * - numbers that do not fit a double (`1e999` would become Infinity, and null when written again);
  * - half surrogate pairs (`"\ud800"`): they are no text, cannot be written as UTF-8 and would come out as `\ufffd`;
  * - the keys `__proto__` and `constructor` with `prototype` inside, which poison objects that are merged carelessly.
@@ -14,13 +14,16 @@ import { fault } from './faults.ts'
 export interface JsonLimits {
   /** Objects and arrays inside one another. */
   maxDepth: number
+  /** Keys of all objects together: a million different ones take seconds to parse. Default: 100,000. */
+  maxKeys?: number
 }
 
-/** The value in `bytes`. Throws `fault.invalidJson` and `fault.tooDeep`; the content is never quoted. */
-export function parseJson(bytes: Uint8Array, limits: JsonLimits): unknown {
+/** The value in `bytes`. Throws `fault.invalidJson`, `fault.tooDeep` and `fault.tooManyKeys`; the content is never quoted. */
+export function parseJson(bytes: Uint8Array, { maxDepth, maxKeys = 100_000 }: JsonLimits): unknown {
   const text = decode(bytes)
   const scan = scanTokens(bytes)
-  if (scan.depth > limits.maxDepth) throw fault.tooDeep(limits.maxDepth)
+  if (scan.depth > maxDepth) throw fault.tooDeep(maxDepth)
+  if (scan.keys > maxKeys) throw fault.tooManyKeys(maxKeys)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -48,16 +51,18 @@ const shortString = 48
 /** Up to so many characters a number without an exponent is finite. */
 const plainNumberLength = 300
 
-/** Deepest nesting, and whether a number could be infinite. Right for JSON; for anything else `JSON.parse` has the word. */
-function scanTokens(bytes: Uint8Array): { depth: number; oddNumber: boolean } {
+/** Deepest nesting, how many keys, and whether a number could be infinite. Right for JSON; for anything else `JSON.parse` has the word. */
+function scanTokens(bytes: Uint8Array): { depth: number; keys: number; oddNumber: boolean } {
   let open = 0
   let depth = 0
+  let keys = 0
   let oddNumber = false
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]!
     if (byte === quote) at = endOfString(bytes, at)
     else if (byte === 0x5b || byte === 0x7b) depth = Math.max(depth, ++open)
     else if (byte === 0x5d || byte === 0x7d) open--
+    else if (byte === 0x3a) keys++
     else if (byte >= 0x30 && byte <= 0x39) {
       const start = at
       while (isNumberByte(bytes[at + 1])) {
@@ -67,7 +72,7 @@ function scanTokens(bytes: Uint8Array): { depth: number; oddNumber: boolean } {
       if (at - start > plainNumberLength) oddNumber = true
     }
   }
-  return { depth, oddNumber }
+  return { depth, keys, oddNumber }
 }
 
 /** Digits, `.`, `e`, `E`, `+`, `-`. */

@@ -1,13 +1,41 @@
+import { collectCompletion } from '../engines/collect.ts'
 import type { Call, Engine, RelayPath } from '../engines/engine.ts'
 import { seconds } from '../lib/clock.ts'
 import type { IdKind } from '../lib/ids.ts'
 import type { ModelContext, Reply } from '../platform/operation.ts'
+import type { CompletionRequest } from '../wire/completions.ts'
+import type { EmbeddingRequest } from '../wire/embeddings.ts'
 import { type GenerationOperation, refuseUnsupported } from '../wire/parameters.ts'
 
 /** What an engine gets with a request of this context. */
 export function callOf(context: ModelContext, id: IdKind): Call {
   const { ids, clock, signal, meter, log, random } = context
   return { id: ids.make(id), created: seconds(clock), signal, meter, log, seed: random.uint32() }
+}
+
+/** Answers a completion request, whichever path it came by. */
+export const complete = (body: CompletionRequest, context: ModelContext): Promise<Reply> =>
+  generate(context, {
+    body,
+    operation: 'completions',
+    path: '/completions',
+    id: 'cmpl',
+    ability: 'complete',
+    chunks: (engine, call) => engine.complete!(body, call),
+    collect: collectCompletion,
+  })
+
+/** Answers an embedding request, whichever path it came by. */
+export async function embed(body: EmbeddingRequest, context: ModelContext): Promise<Reply> {
+  const engine = context.models.engineFor(context.target, 'embed')
+  if (engine.accepts === 'known') refuseUnsupported('embeddings', body, context.target.name)
+  const call = callOf(context, 'request')
+  if (engine.relay !== undefined && context.wants === 'bytes') {
+    const relayed = await engine.relay('/embeddings', body, call)
+    if (relayed.kind === 'json') return { kind: 'bytes', bytes: relayed.bytes }
+    return { kind: 'relay', pipe: relayed.pipe }
+  }
+  return { kind: 'json', value: await engine.embed!(body, call) }
 }
 
 /** The way both generating operations go: relay where the engine has OpenAI's bytes already, chunks otherwise. */

@@ -55,6 +55,8 @@ export const classicNames: Readonly<Record<string, string>> = Object.fromEntries
       'text-curie-001',
       'text-babbage-001',
       'text-ada-001',
+      'text-davinci-edit-001',
+      'code-davinci-edit-001',
     ],
     [
       'davinci-002',

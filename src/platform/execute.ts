@@ -4,6 +4,7 @@ import type { Ids } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { check } from '../wire/check.ts'
+import { isRecord } from '../wire/walk.ts'
 import type { Caller } from './keys.ts'
 import type { Models } from './models.ts'
 import type { Context, Operation, Reply } from './operation.ts'
@@ -38,7 +39,8 @@ export interface Request {
  * a broken stream. Settling happens exactly once, when the reply has been read to its end, has failed, or was left.
  * @throws Fault
  */
-export async function execute(operation: Operation, request: Request, services: Services): Promise<Reply> {
+export async function execute(operation: Operation, asked: Request, services: Services): Promise<Reply> {
+  const request = operation.bills === 'tokens' && operation.modelIn === 'path' ? named(asked) : asked
   const { caller, signal } = request
   if (operation.body !== undefined) check(operation.body, request.body)
   if (operation.bills === 'nothing')
@@ -88,6 +90,15 @@ export async function execute(operation: Operation, request: Request, services: 
 interface BilledBody {
   model: string
   user?: string | null
+}
+
+/** The model that the path names as the `model` of the body. @throws Fault when the body names another */
+function named(request: Request): Request {
+  const body: Record<string, unknown> = isRecord(request.body) ? request.body : {}
+  const model = request.params.model
+  if (body.model !== undefined && body.model !== model)
+    throw fault.invalidValue('model', 'The path names one model and the body another. Leave out the one in the body.')
+  return { ...request, body: { ...body, model } }
 }
 
 function context({ caller, signal, wants }: Request, { models, clock, ids, random, log }: Services): Context {

@@ -1,4 +1,5 @@
 import type { Ability, Engine } from '../engines/engine.ts'
+import type { Tokenizer } from '../engines/tokenizer.ts'
 import { fault } from '../lib/faults.ts'
 import type { Price } from './prices.ts'
 
@@ -28,6 +29,8 @@ export interface Models {
   resolve(name: string): Target
   /** Opens the engine and asks whether it can do this. @throws Fault 400 when it cannot */
   engineFor(target: Target, ability: Ability): Engine
+  /** Opens the engine, but loads no model. @throws Fault 400 when it has no tokenizer */
+  tokenizerOf(target: Target): Tokenizer
   list(): Listed[]
   /** Engines that were opened, for the doctor and for draining. */
   opened(): Engine[]
@@ -44,6 +47,11 @@ export function makeModels(targets: readonly Target[], aliases: Readonly<Record<
   }
   const byAnyName = new Map(listed.map(line => [line.name, line.target]))
   const engines = new Map<Target, Engine>()
+  const opened = (target: Target): Engine => {
+    const engine = engines.get(target) ?? target.open()
+    engines.set(target, engine)
+    return engine
+  }
 
   return {
     resolve(name) {
@@ -53,12 +61,12 @@ export function makeModels(targets: readonly Target[], aliases: Readonly<Record<
     },
     engineFor(target, ability) {
       if (!target.abilities.has(ability)) throw fault.wrongAbility(target.name, ability)
-      let engine = engines.get(target)
-      if (engine === undefined) {
-        engine = target.open()
-        engines.set(target, engine)
-      }
-      return engine
+      return opened(target)
+    },
+    tokenizerOf(target) {
+      const { tokenizer } = opened(target)
+      if (tokenizer === undefined) throw fault.wrongAbility(target.name, 'tokenize')
+      return tokenizer
     },
     list: () => listed,
     opened: () => [...engines.values()],

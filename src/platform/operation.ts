@@ -38,6 +38,8 @@ export interface PlainOperation<Body = unknown, Params extends string = string> 
 /** An operation that asks a model, named in the body's `model`, and is charged by tokens. */
 export interface ModelOperation<Body = unknown, Params extends string = string> extends Endpoint {
   readonly bills: 'tokens'
+  /** `path`: the path's `{model}` names the model; the body gets it as its `model` before it is checked. */
+  readonly modelIn?: 'path'
   run(input: Input<Body, Params>, context: ModelContext): Promise<Reply> | Reply
 }
 

@@ -65,11 +65,25 @@ export type CompletionRequest = Static<typeof CompletionRequest>
 const CompletionLogprobs = nullable(
   Type.Object({
     tokens: Type.Optional(Type.Array(Type.String())),
-    token_logprobs: Type.Optional(Type.Array(Type.Number())),
-    top_logprobs: Type.Optional(
-      Type.Array(Type.Unsafe<Record<string, number>>({ type: 'object', additionalProperties: Type.Number() })),
+    token_logprobs: Type.Optional(
+      Type.Array(nullable(Type.Number()), { description: 'Null for the first token of an echoed prompt.' }),
     ),
-    text_offset: Type.Optional(Type.Array(Type.Integer())),
+    top_logprobs: Type.Optional(
+      nullable(
+        Type.Array(
+          nullable(
+            Type.Unsafe<Record<string, number>>({ type: 'object', additionalProperties: Type.Number() }),
+            'Null for the first token of an echoed prompt.',
+          ),
+        ),
+        'Null when `logprobs` was 0.',
+      ),
+    ),
+    text_offset: Type.Optional(
+      Type.Array(Type.Integer(), {
+        description: 'Where each token begins: characters from the start of the prompt, echoed or not.',
+      }),
+    ),
   }),
 )
 export type CompletionLogprobs = Static<typeof CompletionLogprobs>

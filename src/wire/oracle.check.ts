@@ -23,7 +23,13 @@ import type {
   ToolCallDelta,
 } from './chat.ts'
 import type { CompletionUsage } from './common.ts'
-import type { Completion, CompletionChoice, CompletionChunk, CompletionRequest } from './completions.ts'
+import type {
+  Completion,
+  CompletionChoice,
+  CompletionChunk,
+  CompletionLogprobs,
+  CompletionRequest,
+} from './completions.ts'
 import type { Embedding, EmbeddingList, EmbeddingRequest } from './embeddings.ts'
 import type { ErrorBody } from './errors.ts'
 import type { KnownPart } from './messages.ts'
@@ -69,24 +75,29 @@ export type Requests = [
 
 /** Ours may say more: what thinking models thought, and `metadata`, which the specification has and the client's types lack. */
 type Extra = 'reasoning_content' | 'metadata'
+/** The clients' types do not say that the first token of an echoed prompt has null for its logprob; OpenAI's API does. */
+type ToClients = Omit<Completion, 'choices'> & {
+  choices: (Omit<CompletionChoice, 'logprobs'> & { logprobs: NumbersAlone | null })[]
+}
+type NumbersAlone = Omit<NonNullable<CompletionLogprobs>, 'token_logprobs' | 'top_logprobs'>
 /** Version 4 knows fewer values of `service_tier`, and among the choices no custom tool calls. */
 type NewerThan4 = 'service_tier' | 'choices'
 
 export type Replies = [
   Expect<Fits<ChatCompletion, OpenAI.ChatCompletion>>,
   Expect<Fits<ChatChunk, OpenAI.ChatCompletionChunk>>,
-  Expect<Fits<Completion, OpenAI.Completion>>,
+  Expect<Fits<ToClients, OpenAI.Completion>>,
   Expect<Fits<CompletionUsage, OpenAI.CompletionUsage>>,
   Expect<Fits<Model, OpenAI.Model>>,
   Expect<Fits<Numbers, OpenAI.CreateEmbeddingResponse>>,
   Expect<Fits<Omit<ChatCompletion, NewerThan4>, Omit<OpenAI4.ChatCompletion, NewerThan4>>>,
   Expect<Fits<Omit<AssistantReply, 'tool_calls'>, Omit<OpenAI4.ChatCompletionMessage, 'tool_calls'>>>,
   Expect<Fits<Omit<ChatChunk, 'service_tier'>, Omit<OpenAI4.ChatCompletionChunk, 'service_tier'>>>,
-  Expect<Fits<Completion, OpenAI4.Completion>>,
+  Expect<Fits<ToClients, OpenAI4.Completion>>,
   Expect<Fits<Model, OpenAI4.Model>>,
   Expect<Fits<Numbers, OpenAI4.CreateEmbeddingResponse>>,
   Expect<Fits<Omit<ChatCompletion, 'choices'>, Omit<V3.CreateChatCompletionResponse, 'choices'>>>,
-  Expect<Fits<Completion, V3.CreateCompletionResponse>>,
+  Expect<Fits<ToClients, V3.CreateCompletionResponse>>,
   Expect<Fits<ModelList, V3.ListModelsResponse>>,
   Expect<Fits<Numbers, V3.CreateEmbeddingResponse>>,
   Expect<None<Exclude<keyof ChatCompletion, keyof OpenAI.ChatCompletion | Extra>>>,

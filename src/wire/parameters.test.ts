@@ -24,11 +24,6 @@ const message = (more: object) => ({ model: 'm', messages: [...hello, { role: 'u
 /** A value of each known parameter that would change the reply. */
 const effective: Record<GenerationOperation, Record<string, unknown>> = {
   chat: {
-    presence_penalty: 0.5,
-    frequency_penalty: -1,
-    logit_bias: { 1: 5 },
-    logprobs: true,
-    top_logprobs: 3,
     response_format: { type: 'json_object' },
     tools: [{ type: 'function', function: { name: 'f' } }],
     tool_choice: 'required',
@@ -49,15 +44,7 @@ const effective: Record<GenerationOperation, Record<string, unknown>> = {
     prompt_cache_options: { mode: 'explicit' },
     safety_identifier: 'u',
   },
-  completions: {
-    suffix: 'x',
-    best_of: 3,
-    logprobs: 0,
-    echo: true,
-    presence_penalty: 1,
-    frequency_penalty: 1,
-    logit_bias: { 1: 1 },
-  },
+  completions: {},
   embeddings: {},
 }
 const implemented: Record<GenerationOperation, Record<string, unknown>> = {
@@ -74,6 +61,11 @@ const implemented: Record<GenerationOperation, Record<string, unknown>> = {
     stop: ['x'],
     seed: 7,
     user: 'u',
+    presence_penalty: 0.5,
+    frequency_penalty: -1,
+    logit_bias: { 1: 5 },
+    logprobs: true,
+    top_logprobs: 3,
   },
   completions: {
     model: 'm',
@@ -87,6 +79,13 @@ const implemented: Record<GenerationOperation, Record<string, unknown>> = {
     stop: 'x',
     seed: 7,
     user: 'u',
+    suffix: 'x',
+    best_of: 3,
+    logprobs: 0,
+    echo: true,
+    presence_penalty: 1,
+    frequency_penalty: 1,
+    logit_bias: { 1: 1 },
   },
   embeddings: { model: 'm', input: 'x', encoding_format: 'base64', dimensions: 8, user: 'u' },
 }
@@ -132,7 +131,6 @@ test('the choice of a tool depends on the tools', () => {
 test('a neutral value with something beside it is not neutral', () => {
   refused('chat', chat({ response_format: { type: 'text', schema: {} } }), 'response_format', 'unsupported_parameter')
   refused('chat', chat({ modalities: ['text', 'text'] }), 'modalities', 'unsupported_parameter')
-  refused('completions', { best_of: 2, n: 1 }, 'best_of', 'unsupported_parameter')
 })
 
 test('an unknown parameter is named', () => {
@@ -153,6 +151,12 @@ test('stream options are looked into, and need a stream', () => {
 
 test('two limits at once are refused instead of one winning', () => {
   refused('chat', chat({ max_tokens: 1, max_completion_tokens: 1 }), 'max_tokens', 'invalid_parameter_combination')
+})
+
+test('the likeliest tokens are told only beside the log probabilities', () => {
+  for (const more of [{}, { logprobs: false }, { logprobs: null }])
+    refused('chat', chat({ ...more, top_logprobs: 2 }), 'top_logprobs', 'invalid_parameter_combination')
+  assert.doesNotThrow(() => refuseUnsupported('chat', chat({ top_logprobs: 0 }), 'm'))
 })
 
 test('messages are looked into: names, calls, roles and parts that no engine reads', () => {

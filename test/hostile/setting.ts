@@ -1,9 +1,11 @@
 /** For tests: an engine in front of a hostile upstream, both closed when the test ends. */
 import type { TestContext } from 'node:test'
 import type { Engine, RelayPath } from '../../src/engines/engine.ts'
+import type { PromptTokenizer } from '../../src/engines/tokenizer.ts'
 import { type UpstreamOptions, upstreamEngine, upstreamPool } from '../../src/engines/upstream/index.ts'
 import { Fault } from '../../src/lib/faults.ts'
 import { silentLog } from '../../src/lib/log.ts'
+import { textOf as contentText } from '../../src/wire/chat.ts'
 import { type TestCall, TextSink, testCall } from './sinks.ts'
 import { type HostileUpstream, hostileUpstream, type Script } from './upstream.ts'
 
@@ -33,6 +35,19 @@ export async function setting(t: TestContext, script: Script, more: Partial<Upst
     ...more,
   })
   return { upstream, engine }
+}
+
+/** Counts by a measure of its own; of a chat it sees the texts alone. */
+export function tokenizerBy(measure: (text: string) => number): PromptTokenizer {
+  return {
+    name: 'by the test',
+    assumptions: [],
+    count: async text => measure(text),
+    countChat: async ({ messages }) => ({
+      tokens: measure(messages.map(({ content }) => contentText(content ?? '') ?? '').join(' ')),
+      assumptions: [],
+    }),
+  }
 }
 
 export const chat = { model: 'alias', messages: [{ role: 'user' as const, content: 'Say hello' }] }

@@ -26,6 +26,13 @@ const operations = [
   ['GET', '/models/{model}'],
 ] as const
 
+/** Operations that only the older files have. */
+const bygone = [
+  ['POST', '/edits'],
+  ['GET', '/engines'],
+  ['GET', '/engines/{engine_id}'],
+] as const
+
 /**
  * Schemas that no JSON reply refers to. OpenAI has none for an event of a streamed completion: it says that events look like
  * replies, so that schema is copied under a name of its own, and can differ where events do.
@@ -65,7 +72,7 @@ async function write(file: string): Promise<void> {
 /** The replies of the operations, the roots, and every schema that these reach. */
 export function cut(spec: Spec, source: string): Cut {
   const replies = Object.fromEntries(
-    operations.map(([method, path]) => {
+    [...operations, ...bygone.filter(([, path]) => spec.paths[path] !== undefined)].map(([method, path]) => {
       const response = spec.paths[path]?.[method.toLowerCase()]?.responses['200']
       const schema = response?.content['application/json']?.schema
       if (schema === undefined) throw new Error(`${method} ${path} has no reply.`)

@@ -86,10 +86,13 @@ function readable({ instancePath, message = 'is wrong', params }: ErrorObject): 
   return `${instancePath === '' ? '/' : instancePath} ${message}${allowed}`
 }
 
-/** `/v1/models/ada` is `/models/{model}`. */
+/** `/v1/models/ada` is `/models/{model}`; an engine's completions and embeddings are those of the path without it. */
 function templateOf(path: string): string {
   const plain = path.replace(/\?.*$/, '').replace(/^\/v1(?=\/)/, '')
-  return plain.replace(/^\/models\/[^/]+$/, '/models/{model}')
+  return plain
+    .replace(/^\/models\/[^/]+$/, '/models/{model}')
+    .replace(/^\/engines\/[^/]+$/, '/engines/{engine_id}')
+    .replace(/^\/engines\/[^/]+(?=\/)/, '')
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -270,10 +270,10 @@ export const bad: readonly Bad[] = [
     param: 'messages[0].mood',
   },
   {
-    name: 'tools, which this model has not learned',
-    request: withBody({ tools: [{ type: 'function', function: { name: 'f' } }] }),
+    name: 'a search of the web, which this model cannot do',
+    request: withBody({ web_search_options: {} }),
     code: 'unsupported_parameter',
-    param: 'tools',
+    param: 'web_search_options',
   },
   {
     name: 'a picture, which this model cannot see',

@@ -1,7 +1,7 @@
 import type { Gauge, Measure } from './gauge.ts'
 import type { Model, Sampling } from './model.ts'
 import type { NativeSampler } from './native.ts'
-import type { Event, Generation, LikelyToken } from './protocol.ts'
+import type { Event, Generation, Likelihood, LikelyToken } from './protocol.ts'
 import type { Task } from './scheduler.ts'
 import { characters, Pieces, ReplyText } from './text.ts'
 
@@ -30,7 +30,7 @@ export class Choice implements Task {
   readonly request: number
   readonly prompt: readonly number[]
   /** Present only where the prompt's own tokens are measured. */
-  readonly prompted?: Task['prompted']
+  readonly prompted?: NonNullable<Task['prompted']>
   readonly makeGauge?: () => Gauge
   readonly #model: Model
   readonly #settings: ChoiceSettings
@@ -53,7 +53,7 @@ export class Choice implements Task {
     if (logprobs === undefined && !settings.competes) return
     this.makeGauge = () => model.gauge(logprobs ?? 0)
     if (logprobs === undefined) return
-    this.#likely = new LikelyTokens(model)
+    this.#likely = new LikelyTokens(model, logprobs > 0)
     if (echo) this.prompted = (measures, complete) => this.#prompted(measures, complete)
     else this.#likely.begin(characters(this.#promptText()))
   }
@@ -111,7 +111,7 @@ export class Choice implements Task {
     this.#likely?.measured(measures)
     if (!complete) return true
     const text = this.#promptText()
-    const likely = this.#likely?.echo(this.prompt, characters(text)) ?? []
+    const likely = this.#likely?.echo(this.#settings.prompt, characters(text)) ?? []
     if (this.#settings.maxTokens === 0) return this.#end(text, 'length', false, likely)
     this.#tell({ kind: 'text', ...this.#name(), text, tokens: 0, likely })
     return true
@@ -151,14 +151,17 @@ export class Choice implements Task {
 /** How likely the tokens of a choice were, told together with their text. */
 class LikelyTokens {
   readonly #model: Model
+  readonly #ranked: boolean
   #pending: LikelyToken[] = []
   readonly #prompt: Measure[] = []
   /** Characters before the reply. */
   #base = 0
   #released = 0
 
-  constructor(model: Model) {
+  /** @param ranked tell the likeliest tokens too */
+  constructor(model: Model, ranked: boolean) {
     this.#model = model
+    this.#ranked = ranked
   }
 
   /** @param base characters before the reply: offsets count from the start of the prompt, also where it is not sent, as OpenAI's did */
@@ -174,17 +177,17 @@ class LikelyTokens {
     for (const measure of measures) this.#prompt.push(measure)
   }
 
-  /** Those of the prompt, without a token that the tokenizer added; the first has nothing before it. */
-  echo(prompt: readonly number[], length: number): LikelyToken[] {
+  /** Those of the prompt, without a token that was added in front of a text; the first has nothing before it. */
+  echo({ tokens, text }: Prompt, length: number): LikelyToken[] {
     this.begin(length)
-    const pieces = new Pieces(tokens => this.#model.text(tokens, true), [])
+    const added = text === '' || (text !== undefined && tokens[0] === this.#model.begin) ? 1 : 0
+    const pieces = new Pieces(some => this.#model.text(some, true), tokens.slice(0, added))
     let offset = 0
-    const all = prompt.map((token, at) => {
-      const likely = this.#likely(token, offset, this.#prompt[at - 1])
-      if (at > 0 || token !== this.#model.begin) offset += characters(pieces.push(token))
+    return tokens.slice(added).map((token, i) => {
+      const likely = this.#likely(token, offset, this.#prompt[i + added - 1])
+      offset += characters(pieces.push(token))
       return likely
     })
-    return prompt[0] === this.#model.begin ? all.slice(1) : all
   }
 
   /** Of tokens whose text begins inside what is sent with this text. */
@@ -203,7 +206,11 @@ class LikelyTokens {
       bytes: this.#model.bytes(token),
       logprob: measure?.logprob ?? null,
       offset,
-      top: measure?.top.map(one => ({ bytes: this.#model.bytes(one.token), logprob: one.logprob })) ?? [],
+      ...(this.#ranked && { top: measure?.top.map(one => this.#ranking(one)) ?? [] }),
     }
+  }
+
+  #ranking({ token, logprob }: Measure['top'][number]): Likelihood {
+    return { bytes: this.#model.bytes(token), logprob }
   }
 }

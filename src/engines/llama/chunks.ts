@@ -1,8 +1,9 @@
-import type { ChatChunk } from '../../wire/chat.ts'
+import type { ChatChunk, ChatLogprobs } from '../../wire/chat.ts'
 import type { CompletionUsage } from '../../wire/common.ts'
 import type { CompletionChunk } from '../../wire/completions.ts'
 import type { Meter } from '../engine.ts'
-import type { Event } from './protocol.ts'
+import { chatLogprobs, completionLogprobs } from './likelihoods.ts'
+import type { Event, LikelyToken } from './protocol.ts'
 
 /** What all chunks of a reply share. */
 export interface Envelope {
@@ -14,18 +15,24 @@ export interface Envelope {
 
 /** The events of a choice become the chunks of a chat: role, content, finish. */
 export function chatChunks(envelope: Envelope, event: Event): ChatChunk[] {
-  const chunk = (delta: ChatChunk['choices'][number]['delta'], finish: 'stop' | 'length' | null): ChatChunk => ({
+  const chunk = (
+    delta: ChatChunk['choices'][number]['delta'],
+    finish: 'stop' | 'length' | null,
+    logprobs: ChatLogprobs = null,
+  ): ChatChunk => ({
     ...envelope,
     object: 'chat.completion.chunk',
-    choices: [{ index: event.choice, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index: event.choice, delta, logprobs, finish_reason: finish }],
   })
   switch (event.kind) {
     case 'begun':
       return [chunk({ role: 'assistant', content: '', refusal: null }, null)]
     case 'text':
-      return event.text === '' ? [] : [chunk({ content: event.text }, null)]
-    case 'end':
-      return [...(event.text === '' ? [] : [chunk({ content: event.text }, null)]), chunk({}, event.reason)]
+      return silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
+    case 'end': {
+      const last = silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
+      return [...last, chunk({}, event.reason)]
+    }
     case 'failure':
       return []
   }
@@ -33,14 +40,20 @@ export function chatChunks(envelope: Envelope, event: Event): ChatChunk[] {
 
 /** The events of a choice become the chunks of a completion. */
 export function completionChunks(envelope: Envelope, event: Event): CompletionChunk[] {
-  const chunk = (text: string, finish: 'stop' | 'length' | null): CompletionChunk => ({
+  const chunk = (
+    { text, likely }: { text: string; likely?: readonly LikelyToken[] },
+    finish: 'stop' | 'length' | null,
+  ): CompletionChunk => ({
     ...envelope,
     object: 'text_completion',
-    choices: [{ text, index: event.choice, logprobs: null, finish_reason: finish }],
+    choices: [{ text, index: event.choice, logprobs: completionLogprobs(likely), finish_reason: finish }],
   })
-  if (event.kind === 'text') return event.text === '' ? [] : [chunk(event.text, null)]
-  return event.kind === 'end' ? [chunk(event.text, event.reason)] : []
+  if (event.kind === 'text') return silent(event) ? [] : [chunk(event, null)]
+  return event.kind === 'end' ? [chunk(event, event.reason)] : []
 }
+
+const silent = ({ text, likely = [] }: { text: string; likely?: readonly LikelyToken[] }) =>
+  text === '' && likely.length === 0
 
 /** The last chunk: no choices, the usage. */
 export const chatUsageChunk = (envelope: Envelope, usage: CompletionUsage): ChatChunk => ({

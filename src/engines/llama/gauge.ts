@@ -1,4 +1,4 @@
-import type { NativeContext, NativeSampler, NativeSampling } from './native.ts'
+import type { NativeOdds, NativeSampler, NativeSampling } from './native.ts'
 
 /** How likely a token was, and which were the likeliest at its place, best first. */
 export interface Measure {
@@ -21,7 +21,7 @@ const lift = { step: 60, max: 600 } as const
  * lifted by a known bias until it is.
  */
 export class Gauge {
-  readonly #context: Pick<NativeContext, 'sampleToken'>
+  readonly #context: NativeOdds
   readonly #count: number
   readonly #total: NativeSampler
   readonly #best: NativeSampler
@@ -29,7 +29,7 @@ export class Gauge {
   #lifted: NativeSampler | undefined
 
   /** @param count of the likeliest tokens that are told */
-  constructor(context: Pick<NativeContext, 'sampleToken'>, count: number, make: () => NativeSampler) {
+  constructor(context: NativeOdds, count: number, make: () => NativeSampler) {
     this.#context = context
     this.#count = count
     this.#make = make

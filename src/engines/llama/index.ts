@@ -3,11 +3,14 @@ import type { ChatChunk } from '../../wire/chat.ts'
 import type { CompletionUsage } from '../../wire/common.ts'
 import type { CompletionChunk } from '../../wire/completions.ts'
 import type { Ability, Call, Engine } from '../engine.ts'
+import { Best } from './best.ts'
 import { chatChunks, chatUsageChunk, completionChunks, completionUsageChunk, type Envelope, Tally } from './chunks.ts'
+import { describeFile } from './file.ts'
 import { type Asked, Host, type Job } from './host.ts'
 import type { Event } from './protocol.ts'
 import { chatAsked, completionAsked, faultOf } from './request.ts'
 import { type LlamaOptions, type Settings, withDefaults } from './settings.ts'
+import { type LlamaTokenizer, llamaTokenizer } from './tokenizing/index.ts'
 
 export type { LlamaOptions } from './settings.ts'
 
@@ -33,6 +36,7 @@ const retryAfterSeconds = 2
 class Llama implements LlamaEngine {
   readonly name: string
   readonly accepts = 'known'
+  readonly tokenizer: LlamaTokenizer
   readonly #settings: Settings
   readonly #host: Host
   #requests = 0
@@ -42,6 +46,7 @@ class Llama implements LlamaEngine {
     this.name = settings.name
     this.#settings = settings
     this.#host = new Host(settings)
+    this.tokenizer = llamaTokenizer(settings, async () => this.#host.description ?? describeFile(settings))
   }
 
   get abilities(): ReadonlySet<Ability> {
@@ -72,7 +77,7 @@ class Llama implements LlamaEngine {
 
   async close(): Promise<void> {
     clearTimeout(this.#idle)
-    await this.#host.close()
+    await Promise.all([this.#host.close(), this.tokenizer.close()])
   }
 
   async *#replies<Chunk>(asked: Asked, call: Call, form: Form<Chunk>): AsyncGenerator<Chunk> {
@@ -102,6 +107,7 @@ class Llama implements LlamaEngine {
 
   async *#chunks<Chunk>(job: Job, { asked, call, form, envelope }: Reply<Chunk>): AsyncGenerator<Chunk> {
     const tally = new Tally(call.meter, asked.n)
+    const best = asked.type === 'complete' && asked.best !== undefined ? new Best(asked.n, asked.best) : undefined
     let open = asked.n * (asked.type === 'complete' ? asked.prompts.length : 1)
     while (open > 0) {
       const event = await job.feed.next()
@@ -109,7 +115,7 @@ class Llama implements LlamaEngine {
       if (event.kind === 'failure') throw fault.internal(new Error(event.message))
       tally.take(event)
       if (event.kind === 'end' && --open === 0) job.finish()
-      for (const chunk of form.chunks(envelope, event)) yield chunk
+      for (const kept of best?.take(event) ?? [event]) for (const chunk of form.chunks(envelope, kept)) yield chunk
     }
     yield form.last(envelope, tally.usage())
   }

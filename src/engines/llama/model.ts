@@ -5,6 +5,7 @@ import {
   loadBindings,
   type NativeContext,
   type NativeModel,
+  type NativeOdds,
   type NativeSampler,
   type NativeSampling,
 } from './native.ts'
@@ -83,23 +84,20 @@ const allLayers = 10_000
 function wrapped(
   bindings: Bindings,
   model: NativeModel,
-  context: NativeContext,
+  context: NativeContext & NativeOdds,
   millis: LoadedMessage['millis'],
 ): Model {
   const bos = valid(model.tokenBos())
   const start = bos ?? valid(model.tokenEos())
   const endOfTurn = valid(model.eotToken())
-  const begin = model.shouldPrependBosToken() ? bos : undefined
+  const begin = beginOf(model)
   return {
     context,
     millis,
     start,
     begin,
     infill: infillOf(model, begin),
-    tokens(pieces) {
-      const tokens = pieces.flatMap(({ text, control }) => [...model.tokenize(text, control)])
-      return begin !== undefined && tokens[0] !== begin ? [begin, ...tokens] : tokens
-    },
+    tokens: pieces => promptTokens(model, pieces),
     text: (tokens, spelt = false) => (tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), spelt)),
     bytes: bytesOf(model),
     ends: token => token === endOfTurn || model.isEogToken(token),
@@ -111,6 +109,15 @@ function wrapped(
     gauge: count => new Gauge(context, count, () => new bindings.AddonSampler(model)),
   }
 }
+
+/** The tokens of a prompt, with the token that begins a text where the model wants one. */
+export function promptTokens(model: NativeModel, pieces: readonly PromptPiece[]): number[] {
+  const tokens = pieces.flatMap(({ text, control }) => [...model.tokenize(text, control)])
+  const begin = beginOf(model)
+  return begin !== undefined && tokens[0] !== begin ? [begin, ...tokens] : tokens
+}
+
+const beginOf = (model: NativeModel) => (model.shouldPrependBosToken() ? valid(model.tokenBos()) : undefined)
 
 /** Without topK and minP, which OpenAI does not have. */
 function nativeSampling({ temperature, topP, seed, penalties, bias, maxTokens }: Sampling): NativeSampling {

@@ -9,10 +9,13 @@ import { dirname, join } from 'node:path'
  */
 export interface Bindings {
   AddonModel: new (path: string, options: ModelOptions) => NativeModel
-  AddonContext: new (model: NativeModel, options: ContextOptions) => NativeContext
+  AddonContext: new (model: NativeModel, options: ContextOptions) => NativeContext & NativeOdds
   AddonSampler: new (model: NativeModel) => NativeSampler
   /** @throws Error when the text is no grammar in GBNF with the rule `root` */
-  AddonGrammar: new (gbnf: string, options: { addonExports: Bindings }) => NativeGrammar
+  AddonGrammar: new (
+    gbnf: string,
+    options: { addonExports: Bindings },
+  ) => NativeGrammar
   AddonGrammarEvaluationState: new (model: NativeModel, grammar: NativeGrammar) => NativeGrammarState
   getGpuType(): string | false | undefined
   getSupportsMmap(): boolean
@@ -26,6 +29,8 @@ interface ModelOptions {
   addonExports: Bindings
   gpuLayers: number
   useMmap: boolean
+  /** Reads the tokens alone, no weights. */
+  vocabOnly?: boolean
 }
 
 interface ContextOptions {
@@ -67,8 +72,18 @@ export interface NativeContext {
   decodeBatch(): Promise<void>
   /** The next token, or -1 when none could be sampled. */
   sampleToken(logits: number, sampler: NativeSampler): Promise<number>
+  /** Forgets everything the sequence holds. */
+  disposeSequence(sequence: number): void
+  /** Forgets positions from `start` to before `end`; false when this kind of model cannot. */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
+  /** The first position held: above 0 when a sliding window has moved on; -1 when empty. */
+  getSequenceKvCacheMinPosition(sequence: number): number
+}
+
+/** The same method of a context, asked for more. */
+export interface NativeOdds {
   /**
-   * The same with what is left of the vocabulary after the sampler's filters, likeliest first: token, probability, token, … (if
+   * Samples, and tells what is left of the vocabulary after the sampler's filters, likeliest first: token, probability, token, … (if
    * `probabilities`), and the probability of the sampled token among them (if `confidence`). Sorts what is left.
    */
   sampleToken(
@@ -77,12 +92,6 @@ export interface NativeContext {
     probabilities: boolean,
     confidence: boolean,
   ): Promise<[token: number, probabilities?: number[], confidence?: number]>
-  /** Forgets everything the sequence holds. */
-  disposeSequence(sequence: number): void
-  /** Forgets positions from `start` to before `end`; false when this kind of model cannot. */
-  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
-  /** The first position held: above 0 when a sliding window has moved on; -1 when empty. */
-  getSequenceKvCacheMinPosition(sequence: number): number
 }
 
 export interface NativeSampler {

@@ -147,8 +147,8 @@ export interface TextEvent extends ChoiceEvent {
 export interface LikelyToken extends Likelihood {
   /** Where its text begins: characters (code points) from the start of the prompt. */
   readonly offset: number
-  /** The likeliest tokens at this place, as many as were asked for. */
-  readonly top: readonly Likelihood[]
+  /** The likeliest tokens at this place, as many as were asked for; absent when none were. */
+  readonly top?: readonly Likelihood[]
 }
 
 export interface Likelihood {

@@ -1,10 +1,9 @@
+import { Choice, type ChoiceSettings, type Prompt } from './choice.ts'
 import type { Model } from './model.ts'
-import type { ChatMessage, CompleteMessage, Event, FromChild, Generation, LoadMessage, Refusal } from './protocol.ts'
-import { Scheduler, type Task } from './scheduler.ts'
+import { Outbox, type Send } from './outbox.ts'
+import type { ChatMessage, CompleteMessage, Event, Generation, LoadMessage, Refusal } from './protocol.ts'
+import { Scheduler } from './scheduler.ts'
 import { ChatTemplate, MessagesRefused, type PromptPiece, TemplateFailed } from './templates.ts'
-import { ReplyText } from './text.ts'
-
-type Send = (message: FromChild, sent?: () => void) => void
 
 const pauseAfterMs = 5
 
@@ -35,13 +34,14 @@ export class Replies {
     const { id, n } = request
     this.#open.set(id, Number.POSITIVE_INFINITY)
     try {
+      this.#checkBias(request)
       const prompts = request.type === 'chat' ? [this.#chatPrompt(request)] : await this.#prompts(request)
       // It may have been cancelled meanwhile.
       if (!this.#open.has(id)) return
       this.#check(request, prompts)
       this.#open.set(id, prompts.length * n)
       for (const [p, prompt] of prompts.entries())
-        for (let i = 0; i < n; i++) this.#start(request, prompt, { choice: p * n + i, seed: (request.seed + i) >>> 0 })
+        for (let i = 0; i < n; i++) this.#start(request, { prompt, choice: p * n + i, seed: (request.seed + i) >>> 0 })
       this.#outbox.flush()
     } catch (error) {
       this.#open.delete(id)
@@ -63,28 +63,41 @@ export class Replies {
     this.#scheduler.resume(id)
   }
 
-  #chatPrompt({ messages }: ChatMessage): number[] {
+  #chatPrompt({ messages }: ChatMessage): Prompt {
     const { template } = this.#settings
     if (template === null) throw new Refused({ kind: 'failure', message: 'The model has no chat template' })
     this.#template ??= new ChatTemplate(template)
-    return this.#tokens(this.#template.render(messages))
+    return { tokens: this.#tokens(this.#template.render(messages)) }
   }
 
   /** With pauses, since tokenising holds up the replies that are running. */
-  async #prompts({ id, prompts }: CompleteMessage): Promise<number[][]> {
-    const tokens: number[][] = []
+  async #prompts({ id, prompts, suffix }: CompleteMessage): Promise<Prompt[]> {
+    const ready: Prompt[] = []
     let pauseAt = performance.now() + pauseAfterMs
     for (const prompt of prompts) {
-      tokens.push(this.#prompt(prompt))
+      ready.push(suffix === undefined ? this.#prompt(prompt) : this.#gap(prompt, suffix))
       if (performance.now() < pauseAt) continue
       await new Promise(resolve => setImmediate(resolve))
       if (!this.#open.has(id)) break
       pauseAt = performance.now() + pauseAfterMs
     }
-    return tokens
+    return ready
   }
 
-  #prompt(prompt: string | readonly number[]): number[] {
+  /** The prompt and the suffix around the gap that is to be filled. */
+  #gap(prompt: string | readonly number[], suffix: string): Prompt {
+    const { infill } = this.#model
+    if (infill === undefined)
+      throw new Refused({
+        kind: 'parameter',
+        parameter: 'suffix',
+        message: 'This model was not made to fill in the middle: it has no tokens that mark a prefix and a suffix.',
+      })
+    const before = prompt === '' ? [] : this.#prompt(prompt).tokens
+    return { tokens: infill(before, this.#tokens([{ text: suffix, control: true }])) }
+  }
+
+  #prompt(prompt: string | readonly number[]): Prompt {
     if (typeof prompt !== 'string') {
       const wrong = prompt.find(token => token >= this.#settings.vocabularySize)
       if (wrong !== undefined)
@@ -92,14 +105,14 @@ export class Replies {
           kind: 'prompt',
           message: `The token ${wrong} is not in the vocabulary of this model, which ends at ${this.#settings.vocabularySize - 1}.`,
         })
-      return [...prompt]
+      return { tokens: prompt }
     }
     // A raw prompt is raw: control tokens may be spelt in it, as with OpenAI's <|endoftext|>.
     const tokens = this.#tokens([{ text: prompt, control: true }])
-    if (tokens.length > 0) return tokens
+    if (tokens.length > 0) return { tokens, text: prompt }
     if (this.#model.start === undefined)
       throw new Refused({ kind: 'prompt', message: 'This model cannot start from an empty prompt.' })
-    return [this.#model.start]
+    return { tokens: [this.#model.start], text: '' }
   }
 
   /** A text that must be too long is not tokenised: that would stop all other replies for seconds. The count is then the least possible. */
@@ -112,8 +125,20 @@ export class Replies {
     return this.#model.tokens(pieces)
   }
 
-  #check({ maxTokens }: Generation, prompts: readonly (readonly number[])[]): void {
-    for (const { length: prompt } of prompts) {
+  #checkBias({ bias = [] }: Generation): void {
+    const { vocabularySize } = this.#settings
+    const wrong = bias.find(([token]) => token >= vocabularySize)
+    if (wrong !== undefined)
+      throw new Refused({
+        kind: 'parameter',
+        parameter: 'logit_bias',
+        message: `The token ${wrong[0]} is not in the vocabulary of this model, which ends at ${vocabularySize - 1}.`,
+      })
+  }
+
+  #check({ maxTokens }: Generation, prompts: readonly Prompt[]): void {
+    for (const { tokens } of prompts) {
+      const prompt = tokens.length
       if (prompt === 0) throw new Refused({ kind: 'prompt', message: 'The prompt holds no tokens.' })
       // Without a limit of its own a chat needs room for one token.
       if (prompt + (maxTokens ?? 1) > this.#settings.context)
@@ -121,47 +146,28 @@ export class Replies {
     }
   }
 
-  #start(request: Generation, prompt: readonly number[], { choice, seed }: { choice: number; seed: number }): void {
-    const { id, temperature, topP } = request
-    const maxTokens = request.maxTokens ?? this.#settings.context - prompt.length
-    const reply = new ReplyText(tokens => this.#model.text(tokens), prompt.slice(-4), request.stop)
-    const end = (text: string, tokens: number, reason: 'stop' | 'length') => {
-      this.#outbox.add({ kind: 'end', id, choice, text, tokens, reason })
-      this.#closed(id)
-      return false
-    }
-    if (maxTokens === 0) {
-      this.#outbox.add({ kind: 'begun', id, choice, promptTokens: prompt.length, cachedTokens: 0 })
-      end('', 0, 'length')
-      return
-    }
-    let tokens = 0
-    const task: Task = {
-      request: id,
+  #start(
+    request: ChatMessage | CompleteMessage,
+    { prompt, choice, seed }: Pick<ChoiceSettings, 'prompt' | 'choice' | 'seed'>,
+  ): void {
+    const settings: ChoiceSettings = {
+      request,
       prompt,
-      makeSampler: () => this.#model.sampler({ temperature, topP, seed }),
-      begun: cachedTokens => this.#outbox.add({ kind: 'begun', id, choice, promptTokens: prompt.length, cachedTokens }),
-      token: token => {
-        if (this.#model.ends(token)) return end(reply.end(), tokens, 'stop')
-        tokens++
-        const { text, stopped } = reply.push(token)
-        if (stopped) return end(text, tokens, 'stop')
-        if (tokens >= maxTokens) return end(text + reply.end(), tokens, 'length')
-        this.#outbox.add({ kind: 'text', id, choice, text, tokens })
-        return true
-      },
-      failed: reason => {
-        this.#outbox.add({
-          kind: 'failure',
-          id,
-          choice,
-          message: reason instanceof Error ? reason.message : 'unknown error',
-        })
-        this.#outbox.flush()
-        this.#closed(id)
-      },
+      choice,
+      seed,
+      maxTokens: request.maxTokens ?? this.#settings.context - prompt.tokens.length,
+      echo: request.type === 'complete' && request.echo === true,
+      competes: request.type === 'complete' && request.best !== undefined,
     }
-    this.#scheduler.submit(task)
+    const task = new Choice(this.#model, settings, event => this.#tell(event))
+    if (task.idle) task.endIdle()
+    else this.#scheduler.submit(task)
+  }
+
+  #tell(event: Event): void {
+    this.#outbox.add(event)
+    if (event.kind === 'failure') this.#outbox.flush()
+    if (event.kind === 'failure' || event.kind === 'end') this.#closed(event.id)
   }
 
   #closed(id: number): void {
@@ -171,41 +177,6 @@ export class Replies {
       this.#open.delete(id)
       this.#scheduler.forget(id)
     }
-  }
-}
-
-/** Gathers the events of a step into one message. While one is on its way the next ones wait and become one, so nothing piles up in the channel. */
-class Outbox {
-  readonly #send: Send
-  #events: Event[] = []
-  #sending = false
-
-  constructor(send: Send) {
-    this.#send = send
-  }
-
-  /** Texts of one choice that would travel together become one. */
-  add(event: Event): void {
-    const last = this.#events.findLastIndex(({ id, choice }) => id === event.id && choice === event.choice)
-    const before = this.#events[last]
-    if (before?.kind === 'text' && (event.kind === 'text' || event.kind === 'end'))
-      this.#events[last] = { ...event, text: before.text + event.text }
-    else this.#events.push(event)
-  }
-
-  drop(request: number): void {
-    this.#events = this.#events.filter(({ id }) => id !== request)
-  }
-
-  flush(): void {
-    if (this.#sending || this.#events.length === 0) return
-    this.#sending = true
-    const events = this.#events
-    this.#events = []
-    this.#send({ type: 'cycle', events }, () => {
-      this.#sending = false
-      this.flush()
-    })
   }
 }
 

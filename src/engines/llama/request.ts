@@ -20,16 +20,46 @@ export function chatAsked(request: ChatRequest, chance: number): Omit<ChatMessag
     type: 'chat',
     messages: request.messages.map(templateMessage),
     ...generation(request, chance),
+    ...(request.logprobs === true ? { logprobs: request.top_logprobs ?? 0 } : {}),
     ...(typeof maxTokens === 'number' ? { maxTokens } : {}),
   }
 }
 
-/** A completion request as the model's process takes it. @throws fault.invalidValue for too many choices */
+/** A completion request as the model's process takes it. @throws fault.invalidValue for too many choices, or parameters that do not go together */
 export function completionAsked(request: CompletionRequest, chance: number): Omit<CompleteMessage, 'id'> {
   const asked = { prompts: promptsOf(request.prompt), ...generation(request, chance) }
-  if (asked.prompts.length * asked.n > choicesMax)
-    throw fault.invalidValue('n', `At most ${choicesMax} completions can be asked for at once, over all prompts.`)
-  return { type: 'complete', ...asked, maxTokens: request.max_tokens ?? completionTokensDefault }
+  const best = competing(request)
+  const n = best === undefined ? asked.n : (request.best_of ?? asked.n)
+  if (asked.prompts.length * n > choicesMax)
+    throw fault.invalidValue(
+      best === undefined ? 'n' : 'best_of',
+      `At most ${choicesMax} completions can be asked for at once, over all prompts.`,
+    )
+  const { suffix, logprobs } = request
+  const fills = typeof suffix === 'string' && suffix !== ''
+  if (fills && request.echo === true)
+    throw fault.invalidValue('suffix', "'suffix' and 'echo' do not go together.", 'invalid_parameter_combination')
+  return {
+    type: 'complete',
+    ...asked,
+    n,
+    maxTokens: request.max_tokens ?? completionTokensDefault,
+    ...(best === undefined ? {} : { best }),
+    ...(fills ? { suffix } : {}),
+    ...(request.echo === true ? { echo: true } : {}),
+    ...(typeof logprobs === 'number' ? { logprobs } : {}),
+  }
+}
+
+/** How many of the choices of a prompt are kept, when more are generated than asked for. */
+function competing({ n, best_of, stream }: CompletionRequest): number | undefined {
+  const kept = n ?? 1
+  // A default of 1 does not contradict an `n` of its own.
+  if (best_of === undefined || best_of === null || best_of === kept) return undefined
+  if (best_of < kept) throw fault.invalidValue('best_of', "'best_of' must not be less than 'n'.")
+  if (stream === true)
+    throw fault.invalidValue('best_of', "'best_of' beyond 'n' cannot be streamed.", 'invalid_parameter_combination')
+  return kept
 }
 
 /** What the caller is told when the model's process refuses a request. */
@@ -47,6 +77,8 @@ export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name:
     }
     case 'prompt':
       return fault.invalidValue(chat ? 'messages' : 'prompt', refusal.message)
+    case 'parameter':
+      return fault.invalidValue(refusal.parameter, refusal.message)
     case 'messages':
       return fault.invalidValue(
         'messages',
@@ -59,14 +91,25 @@ export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name:
 }
 
 function generation(request: ChatRequest | CompletionRequest, chance: number) {
-  const { stop } = request
+  const { stop, logit_bias } = request
+  const presence = request.presence_penalty ?? 0
+  const frequency = request.frequency_penalty ?? 0
+  const bias = Object.entries(logit_bias ?? {}).map(([token, value]) => [tokenId(token), value] as const)
   return {
     n: request.n ?? 1,
     temperature: request.temperature ?? 1,
     topP: request.top_p ?? 1,
     seed: typeof request.seed === 'number' ? uint32(request.seed) : chance,
     stop: typeof stop === 'string' ? [stop] : (stop ?? []),
+    ...(presence === 0 && frequency === 0 ? {} : { penalties: { presence, frequency } }),
+    ...(bias.length === 0 ? {} : { bias }),
   }
+}
+
+/** The key of a bias. @throws fault.invalidValue */
+function tokenId(key: string): number {
+  if (/^\d{1,9}$/.test(key)) return Number(key)
+  throw fault.invalidValue('logit_bias', `Invalid key in 'logit_bias': '${key}'. Keys are the ids of tokens.`)
 }
 
 /** OpenAI's seeds have 64 bits, llama.cpp's 32. */

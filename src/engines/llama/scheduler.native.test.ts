@@ -74,7 +74,7 @@ describe('scheduler on llama.cpp', () => {
       const task: Task = {
         request,
         prompt,
-        makeSampler: () => model.sampler({ temperature: 0, topP: 1, seed: 1 }),
+        makeSampler: () => model.sampler({ temperature: 0, topP: 1, seed: 1, maxTokens: length }),
         begun: count => {
           cached = count
         },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Gauge } from './gauge.ts'
 import type { NativeContext, NativeSampler } from './native.ts'
 import { Scheduler, type Task } from './scheduler.ts'
 
@@ -203,5 +204,49 @@ describe('scheduler', () => {
     assert.match(String(bad.seen.failure), /decode failed/)
     assert.deepEqual(edits, ['clear 0'])
     assert.equal(good.seen.tokens, 1)
+  })
+
+  it('fails only the task whose sampling fails', async () => {
+    const { context } = fakeContext()
+    const broken: NativeSampler = { ...sampler }
+    const sampleToken: NativeContext['sampleToken'] = async (_, used) => {
+      if (used === broken) throw new Error('no such token in the grammar')
+      return 7
+    }
+    const scheduler = new Scheduler({ ...context, sampleToken }, { slots: 2, batch: 512, cycled: () => {} })
+    const bad = makeTask(1, tokens(3), 5, { makeSampler: () => broken })
+    const good = makeTask(2, tokens(3, 10), 5)
+    scheduler.submit(bad.task)
+    scheduler.submit(good.task)
+    await Promise.all([bad.ended, good.ended])
+    assert.match(String(bad.seen.failure), /grammar/)
+    assert.equal(good.seen.tokens, 5)
+  })
+
+  it('decodes the whole of a prompt that is measured, in small pieces, and tells each of its tokens but the first', async () => {
+    const { context, batches } = fakeContext()
+    const seen: number[] = []
+    const gauge = new Gauge({ sampleToken: async () => [1, [1, 1], 1] }, 0, () => sampler)
+    const scheduler = new Scheduler(context, { slots: 1, batch: 512, cycled: () => {} })
+    for (const request of [1, 2]) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const task = makeTask(request, tokens(100), 1, {
+        makeGauge: () => gauge,
+        prompted: (measures, complete) => {
+          seen.push(measures.length)
+          if (complete) resolve()
+          return !complete
+        },
+      })
+      scheduler.submit(task.task)
+      await promise
+      assert.equal(task.seen.cached, 0)
+      assert.equal(task.seen.tokens, 0)
+    }
+    assert.deepEqual(seen, [32, 32, 32, 3, 32, 32, 32, 3])
+    assert.deepEqual(
+      batches.slice(0, 4).flatMap(([part]) => part?.tokens),
+      tokens(100),
+    )
   })
 })

@@ -1,3 +1,4 @@
+import type { Gauge, Measure } from './gauge.ts'
 import type { NativeContext, NativeSampler } from './native.ts'
 
 /** One reply to generate: one choice of a request. */
@@ -8,8 +9,15 @@ export interface Task {
   makeSampler(): NativeSampler
   /** A slot was found; this many tokens of the prompt are still there from an earlier request. */
   begun(cachedTokens: number): void
-  /** Takes a generated token. False ends the task. */
-  token(token: number): boolean
+  /** Present where it matters how likely the tokens are. */
+  makeGauge?(): Gauge
+  /**
+   * Present where it matters how likely the prompt's own tokens are, which needs a gauge: takes this for each token but the first, in
+   * order. `complete`: these were the last. False ends the task.
+   */
+  prompted?(measures: readonly Measure[], complete: boolean): boolean
+  /** Takes a generated token, measured where there is a gauge. False ends the task. */
+  token(token: number, measure?: Measure): boolean
   /** llama.cpp failed on the batch. */
   failed(reason: unknown): void
 }
@@ -26,6 +34,8 @@ export interface SchedulerSettings {
 const sharedTokensMin = 32
 /** Prompt tokens per step while replies are being generated: each step delays them all. */
 const promptShare = 128
+/** Tokens of a measured prompt per step, alone and beside others: each takes a row of logits and three samplings. */
+const measuredShare = { alone: 32, shared: 8 } as const
 
 /**
  * Decides which sequence of the context takes a task and what goes into each batch. Every step decodes one token of every running
@@ -98,6 +108,7 @@ export class Scheduler {
     for (const slot of this.#slots)
       if (slot.work?.over) {
         slot.work.sampler.dispose()
+        slot.work.gauge?.dispose()
         slot.work = null
       }
   }
@@ -108,8 +119,15 @@ export class Scheduler {
       if (free.length === 0) return
       const [task] = this.#waiting.splice(this.#next(), 1) as [Task]
       const slot = chosen(free, task.prompt)
-      const cached = this.#adapt(slot, task.prompt)
-      slot.work = { task, sampler: task.makeSampler(), rest: task.prompt.slice(cached), over: false }
+      // What is in the cache has no logits any more.
+      const cached = task.prompted === undefined ? this.#adapt(slot, task.prompt) : this.#clear(slot)
+      slot.work = {
+        task,
+        sampler: task.makeSampler(),
+        gauge: task.makeGauge?.(),
+        rest: task.prompt.slice(cached),
+        over: false,
+      }
       task.begun(cached)
     }
   }
@@ -141,23 +159,25 @@ export class Scheduler {
       slot.tokens.length = keep
       return keep
     }
-    this.#clear(slot)
-    return 0
+    return this.#clear(slot)
   }
 
-  #clear(slot: Slot): void {
+  #clear(slot: Slot): 0 {
     this.#context.disposeSequence(slot.index)
     slot.tokens = []
+    return 0
   }
 
   #compose(): Part[] {
     const ready = this.#slots.filter(isBusy).filter(slot => !this.#paused.has(slot.work.task.request))
     const replies = ready.filter(slot => slot.work.rest.length === 1).length
     let room = replies === 0 ? this.#settings.batch : Math.max(0, Math.min(promptShare, this.#settings.batch - replies))
+    const alone = ready.length === 1
     const parts: Part[] = []
     for (const slot of ready) {
-      const { rest } = slot.work
-      const count = rest.length === 1 ? 1 : Math.min(rest.length, room)
+      const { rest, task } = slot.work
+      const most = task.prompted === undefined ? room : Math.min(room, measuredShare[alone ? 'alone' : 'shared'])
+      const count = rest.length === 1 ? 1 : Math.min(rest.length, most)
       if (rest.length > 1) room -= count
       if (count > 0) parts.push({ slot, work: slot.work, tokens: Uint32Array.from(rest.slice(0, count)) })
     }
@@ -172,14 +192,14 @@ export class Scheduler {
         for (const token of tokens) slot.tokens.push(token)
         work.rest = work.rest.slice(tokens.length)
       }
+      for (const one of wanted) if (one.prompt !== undefined) await this.#measure(one, one.prompt)
       const sampled = await this.#sample(wanted)
-      for (const [i, { work }] of wanted.entries()) this.#deliver(work, sampled[i] as number)
+      for (const [i, { work }] of wanted.entries()) this.#deliver(work, sampled[i] as Sampled)
     } catch (error) {
       // What the sequences hold after a failed decode is not known.
       for (const { slot, work } of parts) {
         this.#clear(slot)
-        if (!work.over) work.task.failed(error)
-        work.over = true
+        fail(work, error)
       }
     }
   }
@@ -189,33 +209,66 @@ export class Scheduler {
     this.#context.initBatch(parts.reduce((sum, { tokens }) => sum + tokens.length, 0))
     for (const { slot, work, tokens } of parts) {
       const complete = tokens.length === work.rest.length
-      const logitsAt = complete ? Uint32Array.of(tokens.length - 1) : new Uint32Array(0)
-      const [logits] = this.#context.addToBatch(slot.index, slot.tokens.length, tokens, logitsAt)
-      if (logits !== undefined) wanted.push({ work, logits })
+      const place = slot.tokens.length
+      const measured = work.task.prompted !== undefined && place < work.task.prompt.length
+      const last = complete ? Uint32Array.of(tokens.length - 1) : new Uint32Array(0)
+      const logitsAt = measured ? Uint32Array.from(tokens.keys()) : last
+      const logits = this.#context.addToBatch(slot.index, place, tokens, logitsAt)
+      if (measured) wanted.push({ work, logits: complete ? logits.at(-1) : undefined, prompt: { place, logits } })
+      else if (logits[0] !== undefined) wanted.push({ work, logits: logits[0] })
     }
     return wanted
   }
 
-  /** The first alone: llama.cpp may put its outputs in order when they are first asked for, which must not happen twice at once. */
-  async #sample(wanted: readonly Wanted[]): Promise<number[]> {
-    const one = ({ work, logits }: Wanted) =>
-      work.over ? Promise.resolve(-1) : this.#context.sampleToken(logits, work.sampler)
-    const [first, ...others] = wanted
-    if (first === undefined) return []
-    return [await one(first), ...(await Promise.all(others.map(one)))]
+  /** Each place of a prompt tells how likely the next token was. */
+  async #measure({ work, logits: complete }: Wanted, { place, logits }: MeasuredPrompt): Promise<void> {
+    const { task, gauge } = work
+    try {
+      const measures: Measure[] = []
+      for (const [i, at] of logits.entries()) {
+        const next = task.prompt[place + i + 1]
+        if (next === undefined || gauge === undefined || work.over) break
+        measures.push(await gauge.measure(at, next))
+      }
+      if (!work.over && task.prompted?.(measures, complete !== undefined) === false) work.over = true
+    } catch (error) {
+      fail(work, error)
+    }
   }
 
-  #deliver(work: Work, token: number): void {
-    if (work.over) return
-    if (token < 0) {
-      work.over = true
-      work.task.failed(new Error('No token could be sampled'))
-      return
+  /** The first alone: llama.cpp may put its outputs in order when they are first asked for, which must not happen twice at once. */
+  async #sample(wanted: readonly Wanted[]): Promise<Sampled[]> {
+    const [first, ...others] = wanted
+    if (first === undefined) return []
+    return [await this.#one(first), ...(await Promise.all(others.map(one => this.#one(one))))]
+  }
+
+  async #one({ work, logits }: Wanted): Promise<Sampled> {
+    if (work.over || logits === undefined) return undefined
+    try {
+      const token = await this.#context.sampleToken(logits, work.sampler)
+      if (token < 0) throw new Error('No token could be sampled')
+      return work.gauge === undefined ? { token } : { token, measure: await work.gauge.measure(logits, token) }
+    } catch (error) {
+      fail(work, error)
+      return undefined
     }
-    work.rest = [token]
-    if (!work.task.token(token)) work.over = true
+  }
+
+  #deliver(work: Work, sampled: Sampled): void {
+    if (work.over || sampled === undefined) return
+    work.rest = [sampled.token]
+    if (!work.task.token(sampled.token, sampled.measure)) work.over = true
   }
 }
+
+/** Tells a task that llama.cpp failed on it. */
+function fail(work: Work, error: unknown): void {
+  if (!work.over) work.task.failed(error)
+  work.over = true
+}
+
+type Sampled = { readonly token: number; readonly measure?: Measure } | undefined
 
 interface Slot {
   /** Also the id of the sequence. */
@@ -228,6 +281,7 @@ interface Slot {
 interface Work {
   readonly task: Task
   readonly sampler: NativeSampler
+  readonly gauge: Gauge | undefined
   /** Tokens still to decode. */
   rest: readonly number[]
   over: boolean
@@ -241,7 +295,15 @@ interface Part {
 
 interface Wanted {
   readonly work: Work
-  readonly logits: number
+  /** Where the next token is sampled; undefined while the prompt is not complete. */
+  readonly logits: number | undefined
+  readonly prompt?: MeasuredPrompt
+}
+
+interface MeasuredPrompt {
+  /** Of its first token in the sequence. */
+  readonly place: number
+  readonly logits: Uint32Array
 }
 
 const isBusy = (slot: Slot): slot is Slot & { work: Work } => slot.work !== null && !slot.work.over

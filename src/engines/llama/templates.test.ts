@@ -137,4 +137,9 @@ describe('a hostile chat template', () => {
     }))
     assert.ok(template(chatml).render(messages)[0]?.text.includes('message 499'))
   })
+
+  it('nor a very long message: that it does not fit is for the context to say', () => {
+    const [piece] = template(chatml).render(user('x'.repeat(10_000_000)))
+    assert.ok((piece?.text.length ?? 0) > 10_000_000)
+  })
 })

@@ -6,6 +6,8 @@ export const templateBudget = {
   steps: 250_000,
   millis: 100,
   bytes: 32 * 1024 * 1024,
+  /** On top, for each character of the messages: an honest template holds a message about six times on the way. */
+  bytesPerCharacter: 32,
   depth: 200,
   rangeItems: 10_000,
 } as const
@@ -73,12 +75,13 @@ export class ChatTemplate {
       eos_token: this.#settings.eosText,
     }
     for (const [name, value] of Object.entries(variables)) environment.set(name, value)
-    return defused.pieces(this.#run(environment))
+    const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
+    return defused.pieces(this.#run(environment, characters))
   }
 
-  #run(environment: unknown): string {
+  #run(environment: unknown, characters: number): string {
     try {
-      const { value } = new BoundedInterpreter(environment, this.#clock).run(this.#program)
+      const { value } = new BoundedInterpreter(environment, this.#clock, characters).run(this.#program)
       if (typeof value !== 'string') throw new TemplateFailed('The chat template of the model renders no text')
       return value
     } catch (error) {
@@ -129,14 +132,17 @@ const Evaluator: new (
 class BoundedInterpreter extends Evaluator {
   readonly #clock: Stopwatch
   readonly #cpuEnd: number
+  readonly #bytesMax: number
   #deadline: number
   readonly #seen = new WeakSet<Value>()
   #steps = 0
   #bytes = 0
   #depth = 0
 
-  constructor(environment: unknown, clock: Stopwatch) {
+  /** @param characters of the messages */
+  constructor(environment: unknown, clock: Stopwatch, characters: number) {
     super(environment)
+    this.#bytesMax = templateBudget.bytes + templateBudget.bytesPerCharacter * characters
     this.#clock = clock
     this.#cpuEnd = clock.cpu() + templateBudget.millis
     this.#deadline = clock.now() + templateBudget.millis
@@ -168,7 +174,7 @@ class BoundedInterpreter extends Evaluator {
     if (typeof content === 'string') this.#bytes += content.length * 2
     else if (Array.isArray(content)) this.#bytes += content.length * 16
     else this.#bytes += 16
-    if (this.#bytes > templateBudget.bytes) throw exhausted('memory')
+    if (this.#bytes > this.#bytesMax) throw exhausted('memory')
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import {
   bytesThenReset,
@@ -19,8 +19,11 @@ import {
 import { chat, setting } from '../../../test/hostile/setting.ts'
 import { testCall } from '../../../test/hostile/sinks.ts'
 import { Fault } from '../../lib/faults.ts'
+import { loadEncoding } from '../../tokens/index.ts'
 import { collectChat, collectCompletion } from '../collect.ts'
 import type { Engine } from '../engine.ts'
+
+before(() => loadEncoding('o200k_base')) // so that no test waits for it
 
 const request = { ...chat, stream: false }
 
@@ -96,7 +99,7 @@ test('what a sloppy upstream leaves out or mixes up is put in order', async t =>
       [0, { content: 'b', reasoning_content: 'hm' }, null],
       [0, { content: 'c' }, null],
       [0, {}, 'stop'],
-      { prompt_tokens: 0, completion_tokens: 4, total_tokens: 4 },
+      { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 }, // 'abhmctoo late', in the order it came
     ],
   )
   assert.ok(
@@ -157,7 +160,7 @@ test('completions come as chunks too', async t => {
     ],
   )
   assert.equal((await upstream.request(0)).path, '/v1/completions')
-  assert.deepEqual(call.spent, { output: 3 })
+  assert.deepEqual(call.spent, { input: 2, output: 2 }) // 'ac' and 'b'
 })
 
 test('a fault before the first chunk is thrown by the first next, one in the middle after what came', async t => {
@@ -202,7 +205,7 @@ test('an abort ends the chunks quietly and the upstream at once', async t => {
   assert.ok(performance.now() - leftAt < 100)
   assert.ok((await (await upstream.request(1)).closed) - leftAt < 100)
   assert.deepEqual(texts, ['', 'Hel', 'lo '])
-  assert.deepEqual(call.spent, { output: 2 })
+  assert.deepEqual(call.spent, { input: 9, output: 2 })
 })
 
 test('a reader that stops early ends the upstream', async t => {

@@ -75,6 +75,7 @@ async function* flowEvents(flow: Flow, signal: AbortSignal): AsyncGenerator<Json
     if (failed !== undefined) throw failed
   } finally {
     flow.cancel()
+    await ending // until then what was spent is counted
   }
 }
 

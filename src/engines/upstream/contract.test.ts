@@ -1,6 +1,7 @@
 /** The contract of all engines, with an upstream that speaks correctly: the scripted engine behind HTTP. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { chunk, event, jsonAnswer, lastChunk, streamHead } from '../../../test/hostile/scripts.ts'
+import { tokenizerBy } from '../../../test/hostile/setting.ts'
 import { hostileUpstream, type Script } from '../../../test/hostile/upstream.ts'
 import { Fault } from '../../lib/faults.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -58,7 +59,7 @@ engineContract('upstream', async () => {
     version: '0.0.0',
     log: silentLog,
     pool,
-    countTokens: words, // an aborted stream has no usage of the upstream
+    tokenizer: tokenizerBy(words), // an aborted stream has no usage of the upstream
   })
   const messages = (content: string) => [{ role: 'user' as const, content }]
   return {

@@ -2,7 +2,7 @@ import { type Fault, fault } from '../../lib/faults.ts'
 import type { RelayPath } from '../engine.ts'
 import type { BodyReader, Exchange, Head } from './exchange.ts'
 import { type About, errorInReply, refusal } from './refusals.ts'
-import { replyText, type Tally } from './tally.ts'
+import type { Tally } from './tally.ts'
 import { isObject, mediaType, parsed } from './values.ts'
 
 /** Bytes of a reply that is not streamed. */
@@ -43,10 +43,10 @@ export function documentReader(
       if (error !== undefined) return settle.reject(error)
       const wrong = streamed ? 'A stream was asked for.' : shapeFault(path, value)
       if (wrong !== undefined) return settle.reject(garbled(wrong))
-      if (tally.countTokens !== undefined && !isObject(value.usage)) tally.add(tally.countTokens(replyText(value)))
       tally.report(value.usage)
-      tally.close(false)
-      settle.resolve({ bytes, value })
+      const counting = tally.close(false, value)
+      if (counting === undefined) settle.resolve({ bytes, value })
+      else void counting.then(() => settle.resolve(withUsage(path, value, tally)))
     },
   })
 }
@@ -85,6 +85,14 @@ function bounded(
     end: () => then.end(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     fail: reason => then.fail(reason),
   }
+}
+
+/** The same reply with the usage that the upstream left out: client programs read it without a look. */
+function withUsage(path: RelayPath, reply: Record<string, unknown>, tally: Tally): Document {
+  const { prompt_tokens, total_tokens, ...rest } = tally.usage()
+  const usage = { prompt_tokens, ...(path === '/embeddings' ? {} : rest), total_tokens }
+  const value = { ...reply, usage }
+  return { bytes: Buffer.from(JSON.stringify(value)), value }
 }
 
 /** What is wrong with the form of a reply, for the log; undefined when it can be passed on. */

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { type Fault, fault } from '../../lib/faults.ts'
 import { BlockCutter, doneEvent, encodeEvent, readBlock } from '../../lib/sse.ts'
 import { type About, errorInReply } from './refusals.ts'
-import { replyText, type Tally } from './tally.ts'
+import type { Tally } from './tally.ts'
 import { isObject, parsed } from './values.ts'
 
 /** The bytes of an upstream are not what they should be. The message goes to the log alone and quotes nothing. */
@@ -19,7 +19,7 @@ export const eventBytesMax = 1_048_576
  * An event in the usual form (`data: {…}` on one line) is passed on unchanged and unparsed; it is parsed only when it is the first,
  * or when it holds `"usage"` (not null) or `"error"`. Everything else is put into the usual form: other line ends, data over several
  * lines, fields other than data, comments (which become `: ping`). An event that holds nothing but a usage nobody asked for is taken
- * out.
+ * out, and one that was asked for and did not come is added.
  */
 export class EventFilter {
   /** Events with data so far. */
@@ -34,6 +34,9 @@ export class EventFilter {
   readonly #choices: number
   readonly #cutter = new BlockCutter(eventBytesMax)
   #finished = 0
+  #ended = false
+  /** What the first event says about the whole reply. */
+  #envelope: Record<string, unknown> = {}
 
   /** `choices`: how many replies were asked for. */
   constructor(about: About, tally: Tally, options: { hidesUsage: boolean; choices: number }) {
@@ -46,6 +49,21 @@ export class EventFilter {
   /** Every choice has had its `finish_reason`: the reply is whole, even if `[DONE]` never comes. */
   get complete(): boolean {
     return this.#finished >= this.#choices
+  }
+
+  /**
+   * What is missing at the end of a whole stream, once the tally is closed: the usage where the client asked for it and the upstream
+   * sent none, and `[DONE]`.
+   */
+  rest(): Buffer {
+    if (this.#ended) return nothing
+    this.#ended = true
+    const owed = this.#owesUsage ? { ...this.#envelope, choices: [], usage: this.#tally.usage() } : undefined
+    return Buffer.from((owed === undefined ? '' : encodeEvent(JSON.stringify(owed))) + doneEvent)
+  }
+
+  get #owesUsage(): boolean {
+    return !this.#hidesUsage && !this.#tally.reported
   }
 
   /** The bytes to pass on now; often none. Throws Garbled and BlockTooLong. */
@@ -100,13 +118,9 @@ export class EventFilter {
   /** Looks at an event in the usual form. Undefined: it is passed on as it is. `block` is in Latin-1, good enough for ASCII words. */
   #look(block: string, whole: Buffer, start: number, end: number): string | undefined {
     this.events++
-    this.#count(block)
+    this.#tally.hear(block)
     if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
-    const parses =
-      this.events === 1 ||
-      this.#tally.countTokens !== undefined ||
-      block.includes('"error"') ||
-      reportsUsage.test(block)
+    const parses = this.events === 1 || block.includes('"error"') || reportsUsage.test(block)
     return parses && !this.#examined(whole.toString('utf8', start + 6, end - 2)) ? '' : undefined
   }
 
@@ -116,18 +130,15 @@ export class EventFilter {
     if (event === undefined) return block.trimStart().startsWith(':') ? ': ping\n\n' : ''
     if (event.data.trim() === '[DONE]') {
       this.done = true
+      if (this.#owesUsage) return '' // `[DONE]` comes after it
+      this.#ended = true
       return doneEvent
     }
     this.events++
     const data = event.data.replaceAll('\n', ' ')
-    this.#count(data)
+    this.#tally.hear(Buffer.from(data).toString('latin1'))
     this.#finished += data.match(finishReason)?.length ?? 0
     return this.#examined(data) ? encodeEvent(data) : ''
-  }
-
-  /** Before the event's usage is looked at, which has the last word. */
-  #count(event: string): void {
-    if (this.#tally.countTokens === undefined && hasContent.test(event)) this.#tally.add(1)
   }
 
   /** Parses an event, tells the tally, finds errors. False: the client does not see it. Throws Garbled. */
@@ -137,10 +148,7 @@ export class EventFilter {
     this.fault = errorInReply(this.#about, event)
     if (this.fault !== undefined) return false
     if (!Array.isArray(event.choices)) throw new Garbled('An event of the stream has no choices.')
-    if (this.#tally.countTokens !== undefined) {
-      const text = replyText(event)
-      if (text !== '') this.#tally.add(this.#tally.countTokens(text))
-    }
+    if (this.events === 1) this.#envelope = envelopeOf(event)
     if (!isObject(event.usage)) return true
     this.#tally.report(event.usage)
     return !(this.#hidesUsage && event.choices.length === 0)
@@ -158,4 +166,7 @@ const usual = (block: string): boolean =>
 /** Inside a JSON string the quotes would be escaped, so these match fields only (or a string that is such a word and nothing more). */
 const reportsUsage = /"usage"\s*:\s*\{/
 const finishReason = /"finish_reason"\s*:\s*"[^"]/g
-const hasContent = /"(?:content|text|arguments|reasoning_content|reasoning|refusal)"\s*:\s*"[^"]/
+
+function envelopeOf({ id, object, created, model, system_fingerprint }: Record<string, unknown>) {
+  return { id, object, created, model, system_fingerprint }
+}

@@ -1,5 +1,5 @@
 import { type Fault, fault } from '../../lib/faults.ts'
-import { BlockTooLong, doneEvent } from '../../lib/sse.ts'
+import { BlockTooLong } from '../../lib/sse.ts'
 import type { Sink } from '../engine.ts'
 import type { BodyReader, Exchange } from './exchange.ts'
 import { type EventFilter, Garbled } from './filter.ts'
@@ -27,7 +27,9 @@ export class Flow implements BodyReader {
   #blocked = false
   #held: Buffer[] = []
   #heldBytes = 0
+  /** Nothing more is read; what was spent may still have to be counted. */
   #ending: Ending | undefined
+  #closed = false
   #settle: ((ending: Ending) => void) | undefined
 
   /** `started` is called once: with nothing when the stream runs, else with how it failed. */
@@ -57,7 +59,11 @@ export class Flow implements BodyReader {
 
   /** The reader wants no more. */
   cancel(): void {
-    if (this.#ending === undefined) this.#break(fault.upstreamInterrupted(this.#about.name))
+    this.#discard()
+    if (this.#ending === undefined) {
+      this.#exchange.drop()
+      this.#end({ fault: undefined }, true)
+    } else this.#flush()
   }
 
   data(chunk: Buffer): void {
@@ -105,7 +111,6 @@ export class Flow implements BodyReader {
   /** The upstream stopped without `[DONE]`: made up for when the reply is whole, an error otherwise. */
   #cut(reason: Fault): void {
     const { done, complete } = this.#filter
-    if (complete && !done) this.#pass(Buffer.from(doneEvent))
     this.#end({ fault: complete || done ? undefined : reason })
   }
 
@@ -128,13 +133,23 @@ export class Flow implements BodyReader {
 
   #end(ending: Ending, aborted = false): void {
     this.#ending = ending
-    this.#tally.close(aborted)
+    const counting = this.#tally.close(aborted)
+    if (counting === undefined) this.#close(ending, aborted)
+    else void counting.then(() => this.#close(ending, aborted))
+  }
+
+  #close(ending: Ending, aborted: boolean): void {
+    this.#closed = true
+    if (aborted) this.#discard()
+    else if (ending.fault === undefined) this.#pass(this.#filter.rest())
     this.#start(ending.fault === undefined && !aborted ? undefined : ending)
-    if (aborted) {
-      this.#held = []
-      this.#blocked = false
-    }
     this.#flush()
+  }
+
+  /** Nobody reads what is held. */
+  #discard(): void {
+    this.#held = []
+    this.#blocked = false
   }
 
   #pass(bytes: Buffer): void {
@@ -169,6 +184,6 @@ export class Flow implements BodyReader {
       if (this.#blocked) return
     }
     if (this.#ending === undefined) this.#exchange.resume()
-    else this.#settle?.(this.#ending)
+    else if (this.#closed) this.#settle?.(this.#ending)
   }
 }

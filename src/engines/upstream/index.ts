@@ -2,6 +2,7 @@ import { type Fault, fault } from '../../lib/faults.ts'
 import { describe, type Log } from '../../lib/log.ts'
 import { encodeEvent } from '../../lib/sse.ts'
 import type { Ability, Call, Engine, EngineStatus, Relayed, RelayPath, Sink } from '../engine.ts'
+import { type PromptTokenizer, tokenizerForModel } from '../tokenizer.ts'
 import { chatChunks, completionChunks } from './chunks.ts'
 import { type Document, documentReader, refusalReader } from './document.ts'
 import { embeddingList, inFormat } from './embeddings.ts'
@@ -10,12 +11,11 @@ import { EventFilter } from './filter.ts'
 import { type Ending, Flow } from './flow.ts'
 import { type UpstreamPool, upstreamUrl } from './pool.ts'
 import { type About, secretsOf } from './refusals.ts'
-import { type CountTokens, Tally } from './tally.ts'
+import { Tally } from './tally.ts'
 import { isObject, mediaType } from './values.ts'
 
 export type { Timeouts } from './exchange.ts'
 export { type UpstreamPool, type UpstreamPoolOptions, upstreamPool } from './pool.ts'
-export type { CountTokens } from './tally.ts'
 
 export interface UpstreamOptions {
   /** The engine's name in messages and logs, and the `model` of replies that name none. */
@@ -35,8 +35,8 @@ export interface UpstreamOptions {
   /** Of the product, for the user agent. */
   version: string
   log: Log
-  /** For replies without usage: see Tally. */
-  countTokens?: CountTokens
+  /** Counts what replies do not: see Tally. By default with the encoding of the target. */
+  tokenizer?: PromptTokenizer
 }
 
 const defaultTimeouts: Timeouts = { firstByteMs: 600_000, idleMs: 120_000, totalMs: 3_600_000 }
@@ -49,10 +49,11 @@ const defaultTimeouts: Timeouts = { firstByteMs: 600_000, idleMs: 120_000, total
  * before the reply has begun rejects `relay` and `embed` with the reason of the signal.
  */
 export function upstreamEngine(options: UpstreamOptions): Engine {
-  const upstream = new Upstream(options)
-  const { name } = options
+  const { name, tokenizer = tokenizerForModel(options.target) } = options
+  const upstream = new Upstream(options, tokenizer)
   return {
     name,
+    tokenizer,
     abilities: new Set(options.abilities ?? ['chat', 'complete', 'embed']),
     accepts: 'everything',
     chat: (request, call) =>
@@ -108,18 +109,20 @@ interface Sent {
 /** The upstream of one engine: builds requests, runs exchanges, knows whether the other side lives. */
 class Upstream {
   readonly #options: UpstreamOptions
+  readonly #tokenizer: PromptTokenizer
   readonly #about: About
   readonly #pathPrefix: string
   readonly #timeouts: Timeouts
   readonly #running = new Set<Exchange>()
   #status: EngineStatus = { state: 'ready' }
 
-  constructor(options: UpstreamOptions) {
+  constructor(options: UpstreamOptions, tokenizer: PromptTokenizer) {
     const url = upstreamUrl(options.baseUrl)
     if (url.origin !== options.pool.origin) throw new TypeError('The pool is that of another origin.')
     if (options.apiKey !== undefined && !/^[\x21-\x7e]+$/.test(options.apiKey))
       throw new TypeError('The key of an upstream must be printable ASCII without spaces.')
     this.#options = options
+    this.#tokenizer = tokenizer
     this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey) }
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')
     this.#timeouts = { ...defaultTimeouts, ...options.timeouts }
@@ -137,19 +140,22 @@ class Upstream {
 
   /** Sends a request; settles with the checked document, or with a stream that has begun. */
   send(path: RelayPath, request: object, call: Call): Promise<Sent> {
-    const { pool, name, target, countTokens } = this.#options
+    const { pool, name, target } = this.#options
     if (this.#status.state === 'closed') throw fault.draining()
     call.signal.throwIfAborted()
     const body = payload(request, target)
     if (!pool.enter()) throw fault.overloaded(name, 1)
-    const tally = new Tally(name, request, call, countTokens)
+    const tally = new Tally({ name, path, request, choices: choicesOf(request), call, tokenizer: this.#tokenizer })
     return new Promise((resolve, reject) => {
       const settle = {
         resolve: (reply: Document | Flow) => resolve({ reply, tally }),
         reject: (reason: Fault | undefined) => {
           this.#note(reason)
-          if (reason === undefined) tally.close(true) // the upstream has read the prompt all the same
-          reject(reason ?? call.signal.reason)
+          if (reason !== undefined) return reject(reason)
+          const leave = () => reject(call.signal.reason)
+          const counting = tally.close(true) // the upstream has read the prompt all the same
+          if (counting === undefined) leave()
+          else void counting.then(leave)
         },
       }
       const exchange: Exchange = new Exchange({

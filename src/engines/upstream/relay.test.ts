@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { before, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import {
   answer,
@@ -20,9 +21,12 @@ import {
   usage,
   usageEvent,
 } from '../../../test/hostile/scripts.ts'
-import { chat, key, relayed, setting, streamedChat, textOf } from '../../../test/hostile/setting.ts'
+import { chat, key, relayed, setting, streamedChat, textOf, tokenizerBy } from '../../../test/hostile/setting.ts'
 import { StuckSink, TextSink, testCall } from '../../../test/hostile/sinks.ts'
+import { getEncoding, loadEncoding } from '../../tokens/index.ts'
 import { upstreamEngine, upstreamPool } from './index.ts'
+
+before(() => loadEncoding('o200k_base')) // so that no test waits for it
 
 /** Lets undici take a connection back, which it does a turn of the event loop after the answer. */
 async function idle(): Promise<void> {
@@ -132,17 +136,70 @@ test('events in unusual forms are put into the one that every client reads', asy
   )
 })
 
-test('without usage, events with content are counted; the prompt only with a counter', async t => {
+test('without usage, prompt and reply are counted by the encoding of the target, and the log says so', async t => {
   const events = goodEvents.filter(one => one !== usageEvent)
   const { engine } = await setting(t, stream(events))
   const call = testCall()
-  await relayed(engine, streamedChat, call)
-  assert.deepEqual(call.spent, { output: 3 })
-  assert.match(call.logged.join(), /upstream\.usage_missing/)
-  const counted = testCall()
-  const counting = await setting(t, stream(events), { countTokens: text => text.length })
-  assert.equal(textOf(await relayed(counting.engine, streamedChat, counted)), events.join(''))
-  assert.deepEqual(counted.spent, { input: 'Say hello'.length, output: 'Hello wörld'.length })
+  assert.equal(textOf(await relayed(engine, streamedChat, call)), events.join(''))
+  assert.deepEqual(call.spent, { input: 9, output: 4 })
+  assert.match(call.logged.join(), /upstream\.usage_missing.*"countedWith":"o200k_base","estimate":true/)
+  const known = testCall()
+  const { engine: turbo } = await setting(t, stream(events), { target: 'gpt-3.5-turbo' })
+  await relayed(turbo, streamedChat, known)
+  assert.deepEqual(known.spent, { input: 9, output: 4 })
+  assert.match(known.logged.join(), /"countedWith":"cl100k_base","estimate":false/)
+})
+
+test('a client that asks for usage gets it also when the upstream sends none: before [DONE], which comes either way', async t => {
+  const events = goodEvents.filter(one => one !== usageEvent)
+  const { upstream, engine } = await setting(t, stream(events))
+  const asked = { ...streamedChat, stream_options: { include_usage: true } }
+  for (const sent of [events, events.filter(one => one !== done)]) {
+    upstream.script = stream(sent)
+    const text = textOf(await relayed(engine, asked))
+    const { id, object, created, model } = JSON.parse(goodEvents[0]?.slice(6) ?? '')
+    const usage = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13 }
+    const [last, end] = text.split('\n\n').slice(-3)
+    assert.ok(text.startsWith(events.filter(one => one !== done).join('')))
+    assert.deepEqual(JSON.parse(last?.slice(6) ?? ''), { id, object, created, model, choices: [], usage })
+    assert.equal(end, 'data: [DONE]')
+  }
+})
+
+test('a reply in one piece without usage gets the counted one', async t => {
+  const { usage: _, ...reply } = completion
+  const { upstream, engine } = await setting(t, jsonAnswer(200, reply))
+  const call = testCall()
+  const seen = JSON.parse(textOf(await relayed(engine, chat, call)))
+  const [said] = reply.choices
+  assert.deepEqual(call.spent, { input: 9, output: getEncoding('o200k_base').count(said?.message.content ?? '') })
+  assert.deepEqual(seen.usage, {
+    prompt_tokens: 9,
+    completion_tokens: call.spent.output,
+    total_tokens: 9 + (call.spent.output ?? 0),
+  })
+  upstream.script = jsonAnswer(200, { object: 'list', model: 'e', data: [{ embedding: [1] }] })
+  const inputs = ['hello world', 'again']
+  const embedded = JSON.parse(textOf(await relayed(engine, { input: inputs }, testCall(), '/embeddings')))
+  assert.deepEqual(embedded.usage, { prompt_tokens: 3, total_tokens: 3 })
+  const ids = JSON.parse(textOf(await relayed(engine, { input: [[1, 2], [3]] }, testCall(), '/embeddings')))
+  assert.deepEqual(ids.usage, { prompt_tokens: 3, total_tokens: 3 })
+})
+
+test('counting a large prompt after the client has left does not hold the event loop', async t => {
+  const { upstream, engine } = await setting(t, silence)
+  const call = testCall()
+  const messages = [{ role: 'user', content: 'The quick brown fox jumps over the lazy dog. '.repeat(50_000) }]
+  const ended = relayed(engine, { model: 'alias', messages }, call).catch(error => error)
+  await upstream.request(0)
+  await turn()
+  const held = monitorEventLoopDelay({ resolution: 1 })
+  held.enable()
+  call.abort()
+  assert.equal(await ended, call.signal.reason)
+  held.disable()
+  assert.deepEqual(call.spent, { input: 500_000 + 8, output: 0 })
+  assert.ok(held.max < 60e6, `${held.max / 1e6} ms`) // three times what is promised, for a busy machine
 })
 
 test('words of the protocol inside a text change nothing', async t => {
@@ -152,7 +209,7 @@ test('words of the protocol inside a text change nothing', async t => {
   const call = testCall()
   const seen = textOf(await relayed(engine, streamedChat, call))
   assert.equal(seen, said + chatEvent({ content: 'error' }) + chatEvent({}, 'stop') + done)
-  assert.deepEqual(call.spent, { output: 2 })
+  assert.deepEqual(call.spent, { input: 9, output: getEncoding('o200k_base').count(`${text}error`) })
 })
 
 test('[DONE] is added when every choice has finished and it does not come', async t => {
@@ -225,20 +282,20 @@ test('a client that leaves closes the connection to the upstream at once, at eve
     const closedAt = await received.closed
     assert.ok(closedAt - leftAt < 100, `${stage}: ${closedAt - leftAt} ms`)
     assert.equal(await ended, after === '' ? call.signal.reason : 'ended', stage)
-    assert.deepEqual(call.spent, after === '' ? {} : { output: 1 }, stage)
+    assert.deepEqual(call.spent, { input: 9, output: after === '' ? 0 : 1 }, stage)
     assert.doesNotMatch(sink.text, /error|DONE/, stage)
   }
 })
 
-test('with a counter, the prompt of an abandoned request is on the meter', async t => {
-  const { upstream, engine } = await setting(t, silence, { countTokens: text => text.length })
+test('the prompt of an abandoned request is on the meter', async t => {
+  const { upstream, engine } = await setting(t, silence, { tokenizer: tokenizerBy(text => text.length) })
   for (const [place, request] of [chat, streamedChat].entries()) {
     const call = testCall()
     const ended = relayed(engine, request, call).catch(error => error)
     await upstream.request(place)
     call.abort()
     assert.equal(await ended, call.signal.reason)
-    assert.deepEqual(call.spent, { input: 'Say hello'.length })
+    assert.deepEqual(call.spent, { input: 'Say hello'.length, output: 0 })
   }
 })
 

@@ -1,7 +1,6 @@
-import { collectCompletion } from '../../engines/collect.ts'
 import { operation } from '../../platform/operation.ts'
 import { Completion, CompletionChunk, CompletionRequest } from '../../wire/completions.ts'
-import { generate } from '../generation.ts'
+import { complete } from '../generation.ts'
 
 export const createCompletion = operation<CompletionRequest>({
   id: 'completions.create',
@@ -13,14 +12,5 @@ export const createCompletion = operation<CompletionRequest>({
   event: CompletionChunk,
   scope: 'model.request',
   bills: 'tokens',
-  run: ({ body }, context) =>
-    generate(context, {
-      body,
-      operation: 'completions',
-      path: '/completions',
-      id: 'cmpl',
-      ability: 'complete',
-      chunks: (engine, call) => engine.complete!(body, call),
-      collect: collectCompletion,
-    }),
+  run: ({ body }, context) => complete(body, context),
 })

@@ -91,7 +91,10 @@ function checked(reply: Reply, name: string, { offered }: ListForm): string {
 
 function* whole(tape: Tape): Reading<string> {
   let text = ''
-  if (!(yield* json.value(tape, piece => void (text += piece)))) throw malformed
+  const say = (piece: string) => {
+    text += piece
+  }
+  if (!(yield* json.value(tape, say))) throw malformed
   return text
 }
 
@@ -110,8 +113,3 @@ export function* plainName(reply: Reply, end: Markers): Reading<string> {
   if (name === '' || /\s/.test(name)) throw malformed
   return name
 }
-
-const nameEnd = new Markers(['>'])
-const functionClose = '</function>'
-const parameterClose = new Markers(['</parameter>'])
-

@@ -1,35 +1,55 @@
 import { fault } from '../../../lib/faults.ts'
+import type { ChatRequest, Tool } from '../../../wire/chat.ts'
 import type { CallFraming, ForcedCall, FunctionTool, ToolsAsked, ToolsChosen } from './dialect.ts'
 import type { Family } from './families.ts'
 
 /**
- * What a choice of tools comes to in a family's words.
- * @throws fault.invalidValue when a function is named that is not offered, or a call is demanded without tools
+ * What a request says of tools, in the newer form or the older one (`functions`, `function_call`: one call at most).
  * @throws fault.unsupportedValue for tools that are not functions
  */
+export function toolsAsked(request: ChatRequest): Pick<ToolsAsked, 'tools' | 'choice' | 'parallel'> {
+  const { tools, tool_choice: choice, functions, function_call: call, parallel_tool_calls: parallel } = request
+  if (!functions) return { tools: (tools ?? []).map(functionTool), choice, parallel: parallel ?? true }
+  return {
+    tools: functions.map(definition => ({ type: 'function', function: definition })),
+    choice: typeof call === 'object' && call !== null ? { type: 'function', function: { name: call.name } } : call,
+    parallel: false,
+  }
+}
+
+function functionTool(tool: Tool, index: number): FunctionTool {
+  if (tool.type === 'function') return tool
+  throw fault.unsupportedValue(`tools.${index}.type`, 'This model calls functions alone, no custom tools.')
+}
+
+/**
+ * What a choice of tools comes to in a family's words.
+ * @throws fault.invalidValue when a function is named that is not offered, or a call is demanded without tools
+ * @throws fault.unsupportedValue when a custom tool is named
+ */
 export function toolsChosen(family: Family, { tools, choice, parallel, prompt = '' }: ToolsAsked): ToolsChosen {
-  const callsMax = parallel && family.framing.separator !== null ? null : 1
-  const free = (offered: readonly FunctionTool[]): ToolsChosen => ({ tools: offered, callsMax, forced: null })
+  const free = (offered: readonly FunctionTool[]): ToolsChosen => ({
+    tools: offered,
+    callsMax: parallel ? null : 1,
+    forced: null,
+  })
   const forced = (offered: readonly FunctionTool[], callable = offered): ToolsChosen => {
-    if (callable.length === 0) throw fault.invalidValue('tool_choice', 'A call can only be demanded of tools that are given.')
+    if (callable.length === 0)
+      throw fault.invalidValue('tool_choice', 'A call can only be demanded of tools that are given.')
     const names = callable.map(tool => tool.function.name)
     // A named function is called once.
-    return { tools: offered, callsMax: callable === offered ? callsMax : 1, forced: forcedCall(family, names, prompt) }
+    const many = parallel && callable === offered && family.framing.separator !== null
+    return { tools: offered, callsMax: many ? null : 1, forced: forcedCall(family, names, prompt) }
   }
   if (choice === 'none') return free([])
   if (choice === undefined || choice === null || choice === 'auto') return free(tools)
   if (choice === 'required') return forced(tools)
-  switch (choice.type) {
-    case 'function':
-      return forced(tools, [named(tools, choice.function.name)])
-    case 'allowed_tools': {
-      const { mode, tools: allowed } = choice.allowed_tools
-      const offered = allowed.map(tool => named(tools, nameOf(tool)))
-      return mode === 'required' ? forced(offered) : free(offered)
-    }
-    case 'custom':
-      throw fault.unsupportedValue('tool_choice', 'This model calls functions alone, no custom tools.')
-  }
+  if (choice.type === 'function') return forced(tools, [named(tools, choice.function.name)])
+  if (choice.type === 'custom')
+    throw fault.unsupportedValue('tool_choice', 'This model calls functions alone, no custom tools.')
+  const { mode, tools: allowed } = choice.allowed_tools
+  const offered = allowed.map(tool => named(tools, nameOf(tool)))
+  return mode === 'required' ? forced(offered) : free(offered)
 }
 
 function named(tools: readonly FunctionTool[], name: string): FunctionTool {

@@ -2,8 +2,7 @@
  * How a family of models speaks through its chat template: what it is shown, what it writes, and what it can be made to write. Ids
  * of calls, finish reasons and chunks are made elsewhere.
  */
-import type { ChatMessage, Tool } from '../../../wire/chat.ts'
-import type { ToolChoice } from '../../../wire/messages.ts'
+import type { ChatMessage, ChatRequest, Tool } from '../../../wire/chat.ts'
 
 export type FunctionTool = Extract<Tool, { type: 'function' }>
 
@@ -34,7 +33,7 @@ export interface TemplateTurn {
 
 export interface ToolsAsked {
   readonly tools: readonly FunctionTool[]
-  readonly choice: ToolChoice | null | undefined
+  readonly choice: ChatRequest['tool_choice']
   /** `parallel_tool_calls`; OpenAI's default is true. */
   readonly parallel: boolean
   /** The end of the rendered prompt: 64 characters are enough. Only read when a call is forced. */

@@ -1,6 +1,14 @@
 import type { CallFraming } from './dialect.ts'
 import { harmonyReply, harmonyTokens } from './harmony.ts'
-import { deepseekCalls, deepseekTokens, functionaryCalls, llamaCalls, mistralCalls, phiCalls, toolCallTag } from './readers.ts'
+import {
+  deepseekCalls,
+  deepseekTokens,
+  functionaryCalls,
+  llamaCalls,
+  mistralCalls,
+  phiCalls,
+  toolCallTag,
+} from './readers.ts'
 import { type Form, plainReply, type Thought } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { Reading } from './tape.ts'
@@ -47,12 +55,15 @@ const framing = (parts: Partial<CallFraming>): CallFraming => ({
   ...parts,
 })
 
-const family = (parts: Omit<Family, 'thoughts' | 'visible' | 'habits'> & Partial<Family>): Family => ({
-  thoughts: [think],
-  visible: [],
-  habits: {},
-  ...parts,
-})
+const family = (parts: Omit<Family, 'thoughts' | 'visible' | 'habits'> & Partial<Family>): Family => {
+  const { thoughts = [think], visible = ['<tool_call>', '</tool_call>'] } = parts
+  return {
+    habits: {},
+    ...parts,
+    thoughts,
+    visible: [...thoughts.flatMap(({ open, close }) => [open, close]), ...visible],
+  }
+}
 
 const tagged = framing({ before: '<tool_call>\n{"name": "', after: '}\n</tool_call>' })
 
@@ -101,7 +112,7 @@ const llama = family({
   visible: ['<|python_tag|>'],
   framing: framing({ between: '", "parameters": ', separator: null }),
   read: form({ opens: ['<|python_tag|>', '\n{'], bare: objectOrList, read: llamaCalls }),
-  habits: { oneCall: true, textApart: true },
+  habits: { textApart: true },
 })
 
 /** Functionary 3.1 and Llama 3 with functions of one's own in tags. */
@@ -126,7 +137,7 @@ const functionary = family({
 
 const bracketThought: Thought = { open: '[THINK]', close: '[/THINK]' }
 const mistralBase = {
-  visible: ['[TOOL_CALLS]', '[ARGS]', '[CALL_ID]', '[THINK]', '[/THINK]'],
+  visible: ['[TOOL_CALLS]', '[ARGS]', '[CALL_ID]'],
   thoughts: [bracketThought, think],
   read: form({ thoughts: [bracketThought, think], opens: ['[TOOL_CALLS]'], read: mistralCalls }),
 }
@@ -207,6 +218,7 @@ const marks: readonly (readonly [found: (template: string) => boolean, family: F
   [has(call, '```json'), deepseek],
   [has(call), deepseekPlain],
   [has('<|tool_call|>'), phi],
+  [has('<|tool|>', '<|/tool|>'), phi],
   [has('<arg_key>', '<tool_call>'), glm],
   [has('<parameter=', '<function='), qwenCoder],
   [has('<function='), functionTags],

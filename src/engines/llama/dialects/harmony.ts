@@ -1,7 +1,15 @@
 import type { Reply } from './reply.ts'
 import { expect, literal, Markers, malformed, type Reading, space, type Tape, until, upTo } from './tape.ts'
 
-export const harmonyTokens = ['<|start|>', '<|channel|>', '<|constrain|>', '<|message|>', '<|end|>', '<|call|>', '<|return|>']
+export const harmonyTokens = [
+  '<|start|>',
+  '<|channel|>',
+  '<|constrain|>',
+  '<|message|>',
+  '<|end|>',
+  '<|call|>',
+  '<|return|>',
+]
 
 const headerMax = 512
 const headerEnd = new Markers(['<|message|>'])

@@ -1,8 +1,8 @@
 /** How the families write calls: one reader each, started after the marker that was found. */
 import { callList, objectArguments, plainName } from './calls.ts'
 import type { Reply } from './reply.ts'
-import { expect, literal, Markers, malformed, next, type Reading, space, until } from './tape.ts'
 import { functionTag, parameterRows, type RowForm } from './tags.ts'
+import { expect, literal, Markers, malformed, next, type Reading, space, until } from './tape.ts'
 
 /** Hermes, Qwen: `<tool_call>{"name": …, "arguments": …}</tool_call>`; Qwen3-Coder: a function tag inside. */
 export function* toolCallTag(reply: Reply, open: string): Reading<void> {
@@ -39,9 +39,7 @@ function* argumentPairs(reply: Reply): Reading<void> {
 
 /** Llama 3: JSON after `<|python_tag|>`, or at the start of a line. Code of the built-in tools after the tag is text. */
 export const llamaCalls = (reply: Reply, open: string): Reading<void> =>
-  open === '<function='
-    ? functionTag(reply)
-    : callList(reply, { close: null, offered: open !== '<|python_tag|>' })
+  open === '<function=' ? functionTag(reply) : callList(reply, { close: null, offered: open !== '<|python_tag|>' })
 
 /** Phi, Granite: a list of calls in JSON between tokens, or after the word `functools`. */
 export function* phiCalls(reply: Reply, open: string): Reading<void> {

@@ -1,8 +1,9 @@
 /** Readers of calls in tags: `<function=NAME>…</function>` and the rows of parameters that stand in them. */
-import type { FunctionTool } from './dialect.ts'
+
 import { objectArguments, plainName } from './calls.ts'
+import type { FunctionTool } from './dialect.ts'
 import type { Reply } from './reply.ts'
-import { expect, keptMax, literal, Markers, malformed, type Reading, space, until } from './tape.ts'
+import { expect, keptMax, literal, Markers, type Reading, space, until } from './tape.ts'
 
 const nameEnd = new Markers(['>'])
 const functionClose = '</function>'
@@ -79,18 +80,15 @@ function* rowValue(reply: Reply, { close }: RowForm, text: boolean): Reading<voi
 
 /** Whether a parameter takes text, which is then not read as JSON. */
 function isText(tool: FunctionTool | undefined, key: string): boolean {
-  const properties = record(tool?.function.parameters)?.properties
-  const schema = record(record(properties)?.[key])
-  if (schema === undefined) return true
+  const properties = tool?.function.parameters?.properties
+  const schema = isRecord(properties) ? properties[key] : undefined
+  if (!isRecord(schema)) return true
   if (Array.isArray(schema.enum)) return schema.enum.every(item => typeof item === 'string')
   return schema.type === 'string'
 }
 
-function record(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
-}
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Makes JSON of a bare value: of text as it comes, of anything else when it is whole. */
 class RowValue {

@@ -195,6 +195,18 @@ export function acceptsAll(state: State, index: number): boolean {
 
 const isAny = (range: Range | undefined) => range?.[0] === 0 && range[1] === lastCodePoint
 
+/** What a text can hold: halves of surrogate pairs are no characters. */
+export const characters: readonly Range[] = [
+  [0, 0xd7ff],
+  [0xe000, lastCodePoint],
+]
+
+export function within([low, high]: Range, allowed: readonly Range[]): Range[] {
+  return allowed.flatMap(([from, to]): Range[] =>
+    Math.max(low, from) <= Math.min(high, to) ? [[Math.max(low, from), Math.min(high, to)]] : [],
+  )
+}
+
 /** Sorted, neither overlapping nor touching. */
 export function union(ranges: readonly Range[]): Range[] {
   const sorted = [...ranges].sort((a, b) => a[0] - b[0])

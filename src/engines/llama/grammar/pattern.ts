@@ -1,4 +1,4 @@
-import { type Automaton, anyCharacter, complement, Draft, type Range, union } from './automaton.ts'
+import { type Automaton, anyCharacter, characters, complement, Draft, type Range, union, within } from './automaton.ts'
 import { type Budget, limits } from './limits.ts'
 import { quoted, type Spot, refuse } from './spot.ts'
 
@@ -39,7 +39,7 @@ function append(draft: Draft, expression: Expression, from: number, budget: Budg
   switch (expression.kind) {
     case 'set': {
       const to = draft.state()
-      draft.move(from, expression.ranges, to)
+      draft.move(from, expression.ranges.flatMap(range => within(range, characters)), to)
       return to
     }
     case 'sequence':

@@ -1,4 +1,4 @@
-import { acceptsAll, type Automaton, type Range, type State } from './automaton.ts'
+import { acceptsAll, type Automaton, characters, type Range, type State, within } from './automaton.ts'
 import { type Budget, limits } from './limits.ts'
 import { type Spot, refuse } from './spot.ts'
 
@@ -6,7 +6,7 @@ import { type Spot, refuse } from './spot.ts'
 export type Spelling = 'text' | 'string'
 
 /** Rules that a repetition writes out one after the other; above that, halves. */
-const chainMax = 8
+const chainMax = 16
 
 /**
  * The rules of one grammar in GBNF, the notation of llama.cpp. Equal rules are written once. What llama.cpp handles badly is avoided:
@@ -16,6 +16,7 @@ const chainMax = 8
 export class Rules {
   private readonly bodies = new Map<string, string>()
   private readonly names = new Map<string, string>()
+  private readonly automata = new Map<Automaton, string>()
   private size = 0
   private readonly budget: Budget
 
@@ -40,6 +41,7 @@ export class Rules {
 
   /** The name of a rule with this body. */
   rule(body: string, spot: Spot): string {
+    if (/^[a-z]\w*$/.test(body)) return body
     const known = this.names.get(body)
     if (known !== undefined) return known
     const name = this.define(this.reserve(), body, spot)
@@ -54,8 +56,11 @@ export class Rules {
     return joined(required, this.upTo(item, max - min, spot))
   }
 
-  /** The automaton's texts, followed by `after`. */
-  automaton({ states }: Automaton, spelling: Spelling, after: string, spot: Spot): string {
+  /** The automaton's texts, followed by `after`. One automaton always has one spelling. */
+  automaton(automaton: Automaton, spelling: Spelling, after: string, spot: Spot): string {
+    const known = this.automata.get(automaton)
+    if (known !== undefined) return known
+    const { states } = automaton
     const referred = new Array<number>(states.length).fill(0)
     for (const { edges } of states) for (const { to } of edges) referred[to] = (referred[to] ?? 0) + 1
     const names = new Map<number, string>()
@@ -69,17 +74,19 @@ export class Rules {
       return name
     }
     const start = nameOf(0)
+    this.automata.set(automaton, start)
     for (const index of open) {
       const alternatives = this.alternatives(states, index, spelling, after, to => {
-        const only = states[to]
-        return referred[to] === 1 && only?.accepting === false && only.edges.length === 1 ? undefined : nameOf(to)
+        const next = states[to]
+        if (next?.edges.length === 0) return after
+        return referred[to] === 1 && next?.accepting === false && next.edges.length === 1 ? undefined : nameOf(to)
       })
       this.define(nameOf(index), alternatives.map(sequence).join(' | '), spot)
     }
     return start
   }
 
-  /** Each alternative follows its edge on to the next state that has a name. */
+  /** Each alternative follows its edge on to the next state that has a name, or to the end. */
   private alternatives(
     states: readonly State[],
     index: number,
@@ -122,7 +129,9 @@ export class Rules {
 
   /** The whole grammar; `root` is the expression it starts with. */
   text(root: string, spot: Spot): string {
-    const lines = [`root ::= ${root}`, ...[...this.bodies].map(([name, body]) => `${name} ::= ${body}`)]
+    // Reserved for places without a value, which nothing refers to.
+    const defined = [...this.bodies].filter(([, body]) => body !== '')
+    const lines = [`root ::= ${root}`, ...defined.map(([name, body]) => `${name} ::= ${body}`)]
     const text = `${lines.join('\n')}\n`
     if (text.length > limits.grammarCharacters) refuse(spot, 'the schema is too large to be enforced.')
     return text
@@ -178,37 +187,38 @@ const isLiteral = (piece: string) => piece.startsWith('"') && piece.endsWith('"'
 function spellings(ranges: readonly Range[], spelling: Spelling): string[] {
   if (spelling === 'text') return charClass(ranges)
   const out = charClass(ranges.flatMap(range => within(range, plainInStrings)))
-  const quotes = [0x22, 0x5c].filter(code => includes(ranges, code))
-  out.push(...quotes.map(code => literal(`\\${String.fromCharCode(code)}`)))
-  const controls = Array.from({ length: 0x20 }, (_, code) => code).filter(code => includes(ranges, code))
-  // JSON.stringify's spelling: the short one where there is one.
-  out.push(...controls.map(code => literal(JSON.stringify(String.fromCharCode(code)).slice(1, -1))))
+  const included = (code: number) => includes(ranges, code)
+  const short = [...shortEscapes].filter(([code]) => included(code)).map(([, letter]) => letter)
+  if (short.length > 0) out.push(`"\\\\" [${short.join('')}]`)
+  for (const [start, first] of [['0', 0x00], ['1', 0x10]] as const) {
+    const digits = Array.from({ length: 16 }, (_, i) => i).filter(i => included(first + i) && !shortEscapes.has(first + i))
+    if (digits.length > 0) out.push(`"\\\\u00${start}" [${digits.map(digit => digit.toString(16)).join('')}]`)
+  }
   return out
 }
+
+/** Characters that JSON spells with a backslash and a letter; the other control characters take four digits. */
+const shortEscapes: ReadonlyMap<number, string> = new Map([
+  [0x08, 'b'],
+  [0x09, 't'],
+  [0x0a, 'n'],
+  [0x0c, 'f'],
+  [0x0d, 'r'],
+  [0x22, '"'],
+  [0x5c, '\\\\'],
+])
 
 const plainInStrings: readonly Range[] = [
   [0x20, 0x21],
   [0x23, 0x5b],
   [0x5d, 0x10ffff],
 ]
-/** Halves of surrogate pairs are no characters. */
-const characters: readonly Range[] = [
-  [0, 0xd7ff],
-  [0xe000, 0x10ffff],
-]
-
 function charClass(ranges: readonly Range[]): string[] {
   const real = ranges.flatMap(range => within(range, characters))
   const [only] = real
   if (only === undefined) return []
   if (real.length === 1 && only[0] === only[1]) return [`"${written(only[0])}"`]
   return [`[${real.map(([low, high]) => (low === high ? written(low) : `${written(low)}-${written(high)}`)).join('')}]`]
-}
-
-function within([low, high]: Range, allowed: readonly Range[]): Range[] {
-  return allowed.flatMap(([from, to]): Range[] =>
-    Math.max(low, from) <= Math.min(high, to) ? [[Math.max(low, from), Math.min(high, to)]] : [],
-  )
 }
 
 const includes = (ranges: readonly Range[], code: number) => ranges.some(([low, high]) => low <= code && code <= high)
@@ -219,5 +229,5 @@ function written(code: number): string {
   if (code > 0xffff) return `\\U${hex.padStart(8, '0')}`
   if (code > 0x7e) return code > 0xff ? `\\u${hex.padStart(4, '0')}` : `\\x${hex}`
   const character = String.fromCharCode(code)
-  return /[ !#-,./0-9:-Z_`a-z{|}~]/.test(character) && character !== '^' ? character : `\\x${hex.padStart(2, '0')}`
+  return /[ !#-,./0-9:-Z_`a-z{|}~]/.test(character) ? character : `\\x${hex.padStart(2, '0')}`
 }

@@ -1,0 +1,30 @@
+/**
+ * What the server's process and the process of a tokenizer say to one another. The server sends `load` once, then one job at a time;
+ * the child answers `load` with `loaded` or `failed`, and a job with any number of `part`, then `done`, or with `refused`.
+ */
+import type { Refusal, TemplateMessage, TemplateSettings } from '../protocol.ts'
+
+export type ToTokenizer = LoadVocabulary | Job
+
+export interface LoadVocabulary {
+  readonly type: 'load'
+  readonly file: string
+  readonly template: TemplateSettings | null
+}
+
+export type Job =
+  | { readonly type: 'encode' | 'count'; readonly text: string; readonly special: boolean }
+  | { readonly type: 'decode' | 'pieces'; readonly tokens: Uint32Array }
+  | { readonly type: 'chat'; readonly messages: readonly TemplateMessage[] }
+
+export type FromTokenizer =
+  | { readonly type: 'loaded' }
+  | { readonly type: 'failed'; readonly reason: string }
+  | Part
+  | { readonly type: 'done'; readonly count: number }
+  | { readonly type: 'refused'; readonly refusal: Refusal }
+
+/** Results come in pieces that the server reads in a millisecond each. */
+export type Part =
+  | { readonly type: 'part'; readonly tokens: Uint32Array }
+  | { readonly type: 'part'; readonly texts: readonly string[] }
