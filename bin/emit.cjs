@@ -9,7 +9,10 @@ const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 if (existsSync(compiler)) {
   const next = join(root, 'dist.next')
   rmSync(next, { recursive: true, force: true })
-  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', next], { cwd: root, stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', next], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exit(status ?? 1)
   rmSync(join(root, 'dist'), { recursive: true, force: true })
   renameSync(next, join(root, 'dist'))

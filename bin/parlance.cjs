@@ -7,7 +7,9 @@ const { join } = require('node:path')
 const { pathToFileURL } = require('node:url')
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
-  process.stderr.write(`parlance: needs Node 24 or newer, this is ${process.version}. In a clone, \`npm start\` brings its own.\n`)
+  process.stderr.write(
+    `parlance: needs Node 24 or newer, this is ${process.version}. In a clone, \`npm start\` brings its own.\n`,
+  )
   process.exit(1)
 }
 enableCompileCache()

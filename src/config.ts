@@ -88,7 +88,7 @@ export const settings = {
     'PARLANCE_DATA_DIR',
   ),
   bootstrap_key: setting(
-    Type.String({ minLength: 8, maxLength: 256, pattern: '^[\\x21-\\x7e]+$' }),
+    Type.String({ minLength: 1, maxLength: 256, pattern: '^[\\x21-\\x7e]+$' }),
     undefined,
     'The first key, instead of a made-up one (containers, tests). It belongs to the owner and may do everything.',
     'PARLANCE_BOOTSTRAP_KEY',

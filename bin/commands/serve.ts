@@ -26,6 +26,9 @@ export async function run(args: string[]): Promise<number> {
   return 0
 }
 
+/** 20 random letters cannot be guessed over a network. */
+const safeKeyLength = 20
+
 async function serveUntilStopped(parlance: Parlance): Promise<void> {
   const { config, version } = parlance
   const firstKey = await ensureKey(parlance)
@@ -48,6 +51,10 @@ async function serveUntilStopped(parlance: Parlance): Promise<void> {
 /** The key to show, if this start made one. @throws UsageError when others could reach a server without a key */
 async function ensureKey({ config, keys }: Parlance): Promise<string | undefined> {
   if (config.bootstrap_key !== undefined) {
+    if (!isLoopback(config.host) && config.bootstrap_key.length < safeKeyLength)
+      process.stderr.write(
+        `PARLANCE_BOOTSTRAP_KEY is short for a server that others can reach: use ${safeKeyLength} characters or more.\n`,
+      )
     await keys.ensure('bootstrap', config.bootstrap_key)
     return undefined
   }

@@ -1,15 +1,11 @@
 /** Counts tokens as a model does: with its own tokenizer, or with the encoding of OpenAI's that it was trained with. */
-import { setImmediate } from 'node:timers/promises'
 import { type Fault, fault } from '../lib/faults.ts'
-import {
-  type ChatCount,
-  countChatInSlices,
-  type Encoding,
-  type EncodingName,
-  findEncodingName,
-  loadEncoding,
-} from '../tokens/index.ts'
+import { type ChatCount, type EncodingName, findEncodingName } from '../tokens/index.ts'
 import type { ChatRequest } from '../wire/chat.ts'
+import { counted } from './counting/thread.ts'
+import type { Pieces } from './counting/work.ts'
+
+export type { Pieces } from './counting/work.ts'
 
 /**
  * What engines offer for counting. Nothing here holds the event loop for long, however long the text is; every method ends with the
@@ -35,17 +31,24 @@ export interface PromptTokenizer extends Tokenizer {
 
 export interface TokenIds {
   /** @param special whether spellings of special tokens are those tokens, and not text */
-  encode(text: string, special: boolean, signal?: AbortSignal): Promise<Tokens>
+  encode(text: string, special: boolean, signal?: AbortSignal): Promise<Uint32Array>
   /** Bytes that are no whole character become U+FFFD. @throws Fault 400 `unknown_token` for a number that is no token */
-  decode(tokens: Tokens, signal?: AbortSignal): Promise<string>
+  decode(tokens: Uint32Array, signal?: AbortSignal): Promise<string>
   /**
    * The text that each token completes: joined they are the text of all. A token that ends inside a character has an empty piece; the
    * character stands with the token that completes it. @throws Fault 400 `unknown_token`
    */
-  pieces(tokens: Tokens, signal?: AbortSignal): Promise<string[]>
+  pieces(tokens: Uint32Array, signal?: AbortSignal): Promise<Pieces>
 }
 
-export type Tokens = ArrayLike<number> & Iterable<number>
+/** The pieces one by one. */
+export function* eachPiece({ text, ends }: Pieces): Generator<string, void> {
+  let start = 0
+  for (const end of ends) {
+    yield text.slice(start, end)
+    start = end
+  }
+}
 
 /** The encoding of OpenAI's newer models: the best guess for one that is not known. */
 const usualEncoding: EncodingName = 'o200k_base'
@@ -53,58 +56,32 @@ const usualEncoding: EncodingName = 'o200k_base'
 /** For a model behind an upstream, by its name there. For an unknown name an estimate, which says so. */
 export function tokenizerForModel(model: string): PromptTokenizer {
   const known = findEncodingName(model.replace(/^openai\//, ''))
-  return encodingTokenizer(known ?? usualEncoding, {
-    model,
-    assumptions:
-      known === undefined
-        ? [`The encoding of '${model}' is not known here: counted with ${usualEncoding}, as an estimate.`]
-        : [],
-  })
+  const guess = `The encoding of '${model}' is not known here: counted with ${usualEncoding}, as an estimate.`
+  return encodingTokenizer(known ?? usualEncoding, { model, assumptions: known === undefined ? [guess] : [] })
 }
 
-/** One of OpenAI's encodings. @throws Fault 400 `unknown_encoding` from its methods, for a name that is none */
+/**
+ * One of OpenAI's encodings. Its methods throw Fault 400 `unknown_encoding` for a name that is none.
+ * @param model for rules that go by model: what images cost
+ */
 export function encodingTokenizer(
   name: string,
   { model = '', assumptions = [] }: { model?: string; assumptions?: readonly string[] } = {},
 ): PromptTokenizer {
-  const slices = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal })
   return {
     name,
     assumptions,
-    count: async (text, signal) => (await loadEncoding(name)).countInSlices(text, slices(signal)),
+    count: (text, signal) => counted('count', name, text, signal),
     async countChat(request, signal) {
-      const encoding = await loadEncoding(name)
-      const counted = await countChatInSlices({ ...request, model }, { encoding, ...slices(signal) })
-      return { tokens: counted.tokens, assumptions: [...assumptions, ...counted.assumptions] }
+      const { tokens, assumptions: more } = await counted('chat', name, { ...request, model }, signal)
+      return { tokens, assumptions: [...assumptions, ...more] }
     },
     ids: {
-      async encode(text, special, signal) {
-        const encoding = await loadEncoding(name)
-        const specials = special ? { allowedSpecial: 'all' as const } : { disallowedSpecial: [] }
-        return encoding.encodeInSlices(text, { ...specials, ...slices(signal) })
-      },
-      decode: async (tokens, signal) => (await decoded(await loadEncoding(name), tokens, signal)).join(''),
-      pieces: async (tokens, signal) => decoded(await loadEncoding(name), tokens, signal),
+      encode: (text, special, signal) => counted('encode', name, { text, special }, signal),
+      decode: (tokens, signal) => counted('decode', name, tokens, signal),
+      pieces: (tokens, signal) => counted('pieces', name, tokens, signal),
     },
   }
-}
-
-/** Tokens that are decoded in one go: some milliseconds. */
-const sliceTokens = 8192
-
-async function decoded(encoding: Encoding, tokens: Tokens, signal: AbortSignal | undefined): Promise<string[]> {
-  const decoder = encoding.decoder()
-  const pieces: string[] = []
-  for (let at = 0; at < tokens.length; at++) {
-    if (at % sliceTokens === sliceTokens - 1) {
-      await setImmediate()
-      signal?.throwIfAborted()
-    }
-    pieces.push(decoder.push(tokens[at]!))
-  }
-  const rest = decoder.end()
-  if (rest !== '') pieces.push((pieces.pop() ?? '') + rest)
-  return pieces
 }
 
 /** The fault of a number that is no token. */

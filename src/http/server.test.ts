@@ -307,6 +307,7 @@ const refusals: [
   ['/v1 twice', () => send('POST', '/v1/v1/chat/completions', '{}'), 404, { says: /holds \/v1 twice/ }],
   ['no /v1', () => send('POST', '/chat/completions', '{}'), 404, { says: /perhaps you meant \/v1\/chat\/completions/ }],
   ['a slash at the end', () => send('GET', '/v1/models/'), 404, { says: /Remove the slash/ }],
+  ['a bare slash in a model name', () => send('GET', '/v1/models/Qwen/Qwen3'), 404, { says: /as %2F/ }],
   ['a wrong method', () => send('PUT', '/v1/chat/completions', '{}'), 405, { code: 'method_not_supported' }],
   [
     'a body that is too large',

@@ -59,13 +59,15 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
     genReqId: () => '',
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket, ids.make('request')),
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
   })
   app.server.headersTimeout = 80_000
   // What Node would answer without a body, or not at all. No operation depends on an expectation, so a strange one is no obstacle.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  app.server.on('connect', (_request, socket) => refuseSocket(new Error('this is no proxy'), socket))
+  app.server.on('connect', (_request, socket) =>
+    refuseSocket(new Error('this is no proxy'), socket, ids.make('request')),
+  )
 
   // Bodies arrive as bytes: `parseJson` is stricter than the framework's parser, and bounded.
   app.removeAllContentTypeParsers()
@@ -239,7 +241,7 @@ function lingerOnClose(request: IncomingMessage): void {
 }
 
 /** Bytes that are no HTTP: there is no request to answer, only a socket. */
-function refuseSocket(error: Error, socket: Duplex): void {
+function refuseSocket(error: Error, socket: Duplex, requestId: string): void {
   if (!socket.writable || ('code' in error && error.code === 'ECONNRESET')) {
     socket.destroy()
     return
@@ -248,7 +250,12 @@ function refuseSocket(error: Error, socket: Duplex): void {
   const shown = fault.badRequest(tooLarge ? 'The request headers are too large.' : 'The request is not valid HTTP.')
   const body = JSON.stringify(shown.body())
   const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
+  const headers = {
+    'content-type': 'application/json',
+    ...responseHeaders(requestId, 0, undefined),
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
 }

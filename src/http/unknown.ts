@@ -18,6 +18,7 @@ function hint(path: string, operations: readonly Operation[]): string {
     return `The base URL ends in /v1 here: perhaps you meant /v1${path}.`
   if (path.includes('//') && known(path.replaceAll(/\/{2,}/g, '/')))
     return 'The path holds two slashes in a row: check the base URL.'
+  if (/^\/v1\/models\/[^/]+\/./.test(path)) return "Write a slash in a model's name as %2F."
   return ''
 }
 

@@ -47,7 +47,7 @@ const services = {
   random,
   log: silentLog,
 }
-const caller: Caller = { orgId: 'org-1', projectId: 'proj_1', keyId: 'key_1' }
+const caller: Caller = { keyId: 'key_1', organizationId: 'org-1', organizationName: 'test', projectId: 'proj_1' }
 
 async function run(operation: Operation<never, never>, body: unknown, params: Record<string, string> = {}) {
   const request = { body, params, caller, signal: new AbortController().signal, wants: 'values' as const }
@@ -75,9 +75,9 @@ test('a text is edited by a chat model, in the form of 2023', async () => {
     { text: 'What day of the week is it?', index: 0 },
     { text: 'What day of the week is it?', index: 1 },
   ])
-  assert.match(asked.at(-1) ?? '', /Fix the spelling mistakes\.[^]*What day of the wek is it\?/)
+  assert.match(asked.at(-1) ?? '', /Fix the spelling mistakes\.[\s\S]*What day of the wek is it\?/)
   assert.equal(settled.at(-1)?.operation, 'edits.create')
-  assert.ok((settled.at(-1)?.reading.outputTokens ?? 0) > 0)
+  assert.ok((settled.at(-1)?.reading.total.output ?? 0) > 0)
   await run(createEdit, { model: 'words', instruction: 'Write a haiku.' })
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Product, startProduct } from '../support/product.ts'
 import { type Recorder, record } from '../support/recorder.ts'
-import { startUpstream, type Upstream, upstreamModels } from '../support/upstream.ts'
+import { rateLimited, startUpstream, type Upstream, upstreamModels } from '../support/upstream.ts'
 import type { ClientKind, Connection } from './client.ts'
 import { conforms } from './conform.ts'
 import { frameworkScenarios } from './frameworks.ts'
@@ -78,6 +78,27 @@ describe('official clients work unchanged but for the base URL', { timeout: 120_
         })
     })
   }
+
+  for (const kind of [node3, ...node4])
+    test(`${kind.name}: the rate limit of an upstream arrives as one, under our own request id`, async () => {
+      const client = kind.open(connection())
+      const body = {
+        model: 'team-chat',
+        messages: [{ role: 'user' as const, content: 'Hi' }],
+        temperature: rateLimited,
+      }
+      for (const call of [() => client.chat(body), () => client.chatStream(body)[Symbol.asyncIterator]().next()]) {
+        const outcome = await call().then(
+          () => assert.fail('the call should have failed'),
+          (error: unknown) => client.seen(error),
+        )
+        const { status, code, type, requestId, className } = outcome
+        assert.deepEqual({ status, code, type }, { status: 429, code: 'rate_limit_exceeded', type: 'requests' })
+        assert.match(requestId ?? 'none', /^req_[0-9a-f]{32}$/)
+        if (className !== undefined) assert.equal(className, 'RateLimitError')
+      }
+      await checkWire(kind.era)
+    })
 
   for (const kind of [node3, ...node4])
     test(`${kind.name}: when the client leaves a relayed stream, the upstream is left too`, async () => {

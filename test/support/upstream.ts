@@ -48,6 +48,9 @@ export const upstreamModels = {
   embed: 'upstream-embed-002',
 } as const
 
+/** A temperature that meets the rate limit. */
+export const rateLimited = 1.99
+
 const key = 'sk-upstream-V7kTz2QyXo4Wm8Lr'
 const embeddingLength = 64
 const wordsMax = 24
@@ -108,7 +111,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, reques
       message: `The model \`${body.model}\` does not exist or you do not have access to it.`,
       code: 'model_not_found',
     })
-  if ((body.temperature ?? 1) === 1.99)
+  if (body.temperature === rateLimited)
     return fail(response, 429, { message: 'Rate limit reached.', code: 'rate_limit_exceeded', type: 'requests' })
   const kind = path === '/v1/chat/completions' ? chatKind : completionKind
   if (body.stream === true) return stream(response, body, kind)

@@ -189,13 +189,8 @@ describe('on the wire', () => {
     const { openapi, paths, info } = JSON.parse(reply.body.toString())
     assert.equal(openapi, '3.1.0')
     assert.equal(info.version, product.version)
-    assert.deepEqual(Object.keys(paths).sort(), [
-      '/v1/chat/completions',
-      '/v1/completions',
-      '/v1/embeddings',
-      '/v1/models',
-      '/v1/models/{model}',
-    ])
+    const classic = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/models', '/v1/models/{model}']
+    for (const path of classic) assert.ok(path in paths, path)
     assert.deepEqual(JSON.parse((await ask(product.port, { method: 'GET', path: '/health' })).body.toString()), {
       status: 'ok',
       version: product.version,

@@ -184,6 +184,7 @@ describe('bad input', () => {
       const reply = await wire.reply()
       assert.ok(statuses.includes(reply.status), `${reply.status}: ${reply.body}`)
       errorOf(reply)
+      assert.match(reply.header('x-request-id')!, /^req_[0-9a-f]{32}$/)
       assert.equal((await ask(product.port, { method: 'GET', path: '/health' })).status, 200)
     })
 

@@ -18,7 +18,7 @@ export const detokenize = operation<DetokenizeRequest>({
     refuseUnknown(unknownFields(DetokenizeRequest, body))
     const { tokenizer, names } = countingFor(body, models)
     if (tokenizer.ids === undefined) throw fault.wrongAbility(tokenizer.name, 'detokenize')
-    const text = await tokenizer.ids.decode(body.tokens, signal)
+    const text = await tokenizer.ids.decode(Uint32Array.from(body.tokens), signal)
     const reply = {
       object: 'detokenization',
       ...names,

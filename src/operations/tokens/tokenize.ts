@@ -1,3 +1,4 @@
+import { eachPiece } from '../../engines/tokenizer.ts'
 import { fault } from '../../lib/faults.ts'
 import { slicedJson } from '../../lib/sliced-json.ts'
 import { operation } from '../../platform/operation.ts'
@@ -24,8 +25,8 @@ export const tokenize = operation<TokenizeRequest>({
       const count = await tokenizer.count(body.input, signal)
       return { kind: 'json', value: { ...head, count, ...assumed(assumptions), tokens: null } }
     }
-    const tokens = Array.from(await ids.encode(body.input, body.special ?? false, signal))
-    const pieces = body.pieces === true ? { pieces: await ids.pieces(tokens, signal) } : {}
+    const tokens = await ids.encode(body.input, body.special ?? false, signal)
+    const pieces = body.pieces === true ? { pieces: eachPiece(await ids.pieces(tokens, signal)) } : {}
     const reply = { ...head, count: tokens.length, ...assumed(assumptions), tokens, ...pieces }
     return { kind: 'bytes', bytes: await slicedJson(reply, signal) }
   },

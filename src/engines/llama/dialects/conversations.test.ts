@@ -126,7 +126,7 @@ describe('messages', () => {
     assert.deepEqual(roles(shown('qwen', spread).messages), ['system: a', 'system: b', 'user: c', 'system: d'])
     assert.deepEqual(roles(shown('phi', spread).messages), ['system: a\n\nb', 'user: c', 'user: d'])
     assert.deepEqual(roles(shown('gemma', spread).messages), ['system: a\n\nb', 'user: c\n\nd'])
-    assert.deepEqual(roles(shown('mistral', spread).messages), ['user: a\n\nb\n\nc\n\nd'])
+    assert.deepEqual(roles(shown('mistral', spread).messages), ['user: c\n\na\n\nb\n\nd'])
     assert.deepEqual(roles(shown('gemma-strict', spread).messages), ['user: a\n\nb\n\nc\n\nd'])
   })
 
@@ -166,6 +166,14 @@ describe('messages', () => {
 
   it('of the system are not lost to a template that prints them beside the last message alone', () => {
     assert.ok(render('mistral', shown('mistral', visit)).includes('[INST]Be brief.\n\nOslo or Lima?[/INST]'))
+  })
+
+  it('carry arguments nested beyond reason as text', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    for (const name of ['chatml', 'qwen', 'qwen-coder']) {
+      const { messages } = shown(name, [{ role: 'assistant', content: null, tool_calls: [call('a', deep)] }])
+      assert.ok(JSON.stringify(messages).includes(deep), name)
+    }
   })
 
   it('keep ids of nine letters and digits, and give others one that is always the same', () => {

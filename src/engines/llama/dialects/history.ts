@@ -289,13 +289,30 @@ function argumentsFor(text: string, kind: Manners['arguments']): unknown {
   return kind === 'entries' ? entriesOf(value) : value
 }
 
-/** What a model wrote need not be JSON. */
+/** What a model wrote need not be JSON; and what is nested beyond reason is left as it is, for templates walk through it. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return depthOf(text) > depthMax ? text : JSON.parse(text)
   } catch {
     return text
   }
+}
+
+const depthMax = 100
+
+function depthOf(json: string): number {
+  let depth = 0
+  let deepest = 0
+  let inString = false
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at]
+    if (character === '"') inString = !inString
+    else if (inString && character === '\\') at++
+    else if (inString) continue
+    else if (character === '{' || character === '[') deepest = Math.max(deepest, ++depth)
+    else if (character === '}' || character === ']') depth--
+  }
+  return deepest
 }
 
 const entriesOf = (value: unknown): object =>

@@ -81,7 +81,7 @@ function* rowValue(reply: Reply, { close }: RowForm, text: boolean): Reading<voi
 /** Whether a parameter takes text, which is then not read as JSON. */
 function isText(tool: FunctionTool | undefined, key: string): boolean {
   const properties = tool?.function.parameters?.properties
-  const schema = isRecord(properties) ? properties[key] : undefined
+  const schema = isRecord(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined
   if (!isRecord(schema)) return true
   if (Array.isArray(schema.enum)) return schema.enum.every(item => typeof item === 'string')
   return schema.type === 'string'
@@ -129,10 +129,14 @@ class RowValue {
 }
 
 /** Templates of this form print Python's words. */
-const words: Record<string, string> = { True: 'true', False: 'false', None: 'null' }
+const words = new Map([
+  ['True', 'true'],
+  ['False', 'false'],
+  ['None', 'null'],
+])
 
 function jsonOf(text: string): string {
-  const word = words[text]
+  const word = words.get(text)
   if (word !== undefined) return word
   try {
     JSON.parse(text)

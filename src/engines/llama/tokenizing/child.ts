@@ -60,7 +60,7 @@ async function run({ model, template }: Loaded, job: Job): Promise<number> {
     case 'decode': {
       const text = model.detokenize(job.tokens, true)
       for (let at = 0; at < text.length; at += partLength)
-        await send({ type: 'part', texts: [text.slice(at, at + partLength)] })
+        await send({ type: 'part', text: text.slice(at, at + partLength) })
       return job.tokens.length
     }
     case 'pieces':
@@ -75,15 +75,17 @@ const partLength = 262_144
 
 async function sendPieces(model: NativeModel, tokens: Uint32Array): Promise<void> {
   const pieces = new Pieces(some => (some.length === 0 ? '' : model.detokenize(Uint32Array.from(some), true)), [])
-  let texts: string[] = []
+  let text = ''
+  let ends: number[] = []
   for (const [at, token] of tokens.entries()) {
-    const text = pieces.push(token)
-    texts.push(at === tokens.length - 1 ? text + pieces.end() : text)
-    if (texts.length < partPieces) continue
-    await send({ type: 'part', texts })
-    texts = []
+    text += pieces.push(token)
+    if (at === tokens.length - 1) text += pieces.end()
+    ends.push(text.length)
+    if (ends.length < partPieces && at < tokens.length - 1) continue
+    await send({ type: 'part', text, ends: Uint32Array.from(ends) })
+    text = ''
+    ends = []
   }
-  if (texts.length > 0) await send({ type: 'part', texts })
 }
 
 function kindOf(error: unknown): 'messages' | 'template' | 'failure' {

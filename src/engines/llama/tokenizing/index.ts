@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { Fault, fault } from '../../../lib/faults.ts'
 import { compileCacheDir, sibling } from '../../../lib/modules.ts'
 import type { ChatRequest } from '../../../wire/chat.ts'
-import { type Tokenizer, type Tokens, unknownToken } from '../../tokenizer.ts'
+import { type Pieces, type Tokenizer, unknownToken } from '../../tokenizer.ts'
 import type { Description } from '../file.ts'
 import type { Refusal } from '../protocol.ts'
 import { chatAsked } from '../request.ts'
@@ -53,8 +53,8 @@ export function llamaTokenizer(settings: Settings, describe: () => Promise<Descr
         }
         return tokens
       },
-      decode: async (tokens, signal) => (await queue.texts('decode', tokens, signal)).join(''),
-      pieces: (tokens, signal) => queue.texts('pieces', tokens, signal),
+      decode: async (tokens, signal) => (await queue.text('decode', tokens, signal)).text,
+      pieces: (tokens, signal) => queue.text('pieces', tokens, signal),
     },
     close: () => queue.close(),
   }
@@ -95,13 +95,21 @@ class Queue {
     }
   }
 
-  async texts(type: 'decode' | 'pieces', tokens: Tokens, signal: AbortSignal | undefined): Promise<string[]> {
+  /** @throws fault.modelLoadFailed, and Fault 400 `unknown_token` */
+  async text(type: 'decode' | 'pieces', tokens: Uint32Array, signal: AbortSignal | undefined): Promise<Pieces> {
     const { vocabularySize } = await this.description()
-    const ids = Uint32Array.from(tokens)
-    const wrong = ids.find((id, at) => id >= vocabularySize || id !== tokens[at])
+    const wrong = tokens.find(token => token >= vocabularySize)
     if (wrong !== undefined) throw unknownToken(wrong, this.#settings.name)
-    const { parts } = await this.add({ type, tokens: ids }, signal)
-    return parts.flatMap(part => ('texts' in part ? part.texts : []))
+    const { parts } = await this.add({ type, tokens }, signal)
+    const ends = new Uint32Array(type === 'pieces' ? tokens.length : 0)
+    let text = ''
+    let at = 0
+    for (const part of parts) {
+      if (!('text' in part)) continue
+      for (const end of part.ends ?? []) ends[at++] = text.length + end
+      text += part.text
+    }
+    return { text, ends }
   }
 
   async add(job: Job, signal: AbortSignal | undefined): Promise<Result> {

@@ -24,7 +24,7 @@ export type FromTokenizer =
   | { readonly type: 'done'; readonly count: number }
   | { readonly type: 'refused'; readonly refusal: Refusal }
 
-/** Results come in pieces that the server reads in a millisecond each. */
+/** Results come in parts that the server reads in a millisecond each. `ends`: where pieces end, counted from the part's start. */
 export type Part =
   | { readonly type: 'part'; readonly tokens: Uint32Array }
-  | { readonly type: 'part'; readonly texts: readonly string[] }
+  | { readonly type: 'part'; readonly text: string; readonly ends?: Uint32Array }
