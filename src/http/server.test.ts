@@ -292,9 +292,9 @@ const refusals: [
   ['an unknown parameter', () => chat({ temprature: 1 }), 400, { code: 'unknown_parameter', param: 'temprature' }],
   [
     'a parameter that is not implemented',
-    () => chat({ logit_bias: { 5: 1 } }),
+    () => chat({ modalities: ['audio'] }),
     400,
-    { code: 'unsupported_parameter', param: 'logit_bias' },
+    { code: 'unsupported_parameter', param: 'modalities' },
   ],
   ['an unknown model', () => chat({ model: 'gpt-nope' }), 404, { code: 'model_not_found' }],
   [

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import type { ChatChunk, Client, Completion } from './client.ts'
 
+/** Everything that is to come. */
 export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const list: Item[] = []
   for await (const item of items) list.push(item)
   return list
 }
 
+/** All chunks are of one reply. */
 export function checkEnvelope(
   chunks: { id: string; object: string; created: number; model: string }[],
   object: string,
@@ -19,6 +21,7 @@ export function checkEnvelope(
   assert.deepEqual([...new Set(chunks.map(chunk => chunk.model))], [model])
 }
 
+/** Usage is there, and its sum is right. */
 export function checkUsage(
   usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null | undefined,
 ): void {
@@ -27,6 +30,7 @@ export function checkUsage(
   assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
 }
 
+/** Tokens of prompt and reply. */
 export const counts = (usage: { prompt_tokens: number; completion_tokens: number } | null | undefined) => [
   usage?.prompt_tokens,
   usage?.completion_tokens,
@@ -38,11 +42,13 @@ export const pick = ({ role, content }: { role?: unknown; content?: unknown }) =
   ...(content !== undefined && { content }),
 })
 
+/** The text of one choice, put together from chat chunks. */
 export const contentOf = (chunks: ChatChunk[], index: number): string =>
   chunks
     .flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.delta.content ?? ''))
     .join('')
 
+/** The text of one choice, put together from completion chunks. */
 export const textOf = (chunks: Completion[], index: number): string =>
   chunks.flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.text)).join('')
 
@@ -52,12 +58,14 @@ export function numbers(embedding: number[] | string): number[] {
   return embedding
 }
 
+/** Two vectors are the same but for rounding. */
 export function closeTo(actual: number[], expected: number[]): void {
   assert.equal(actual.length, expected.length)
   for (const [place, value] of actual.entries())
     assert.ok(Math.abs(value - expected[place]!) < 1e-5, `number ${place}: ${value}, not ${expected[place]}`)
 }
 
+/** What the program sees of a call that must fail. */
 export async function failure(client: Client, call: () => Promise<unknown>) {
   const outcome = await call().then(
     () => assert.fail('the call should have failed'),
@@ -74,6 +82,7 @@ interface Expected {
   className: string
 }
 
+/** The error is that one, and carries the id of its request. */
 export function expectError(
   seen: ReturnType<Client['seen']>,
   { status, code, type, param, className }: Expected,

@@ -1,9 +1,11 @@
+import type { ReplyParser, Said } from './dialects/index.ts'
 import type { Gauge, Measure } from './gauge.ts'
+import { LikelyTokens } from './likely.ts'
 import type { Model, Sampling } from './model.ts'
-import type { NativeSampler } from './native.ts'
-import type { Event, Generation, Likelihood, LikelyToken } from './protocol.ts'
+import type { NativeGrammar, NativeSampler } from './native.ts'
+import type { Event, Generation, LikelyToken } from './protocol.ts'
 import type { Task } from './scheduler.ts'
-import { characters, Pieces, ReplyText } from './text.ts'
+import { characters, ReplyText } from './text.ts'
 
 /** A prompt, ready to be decoded. */
 export interface Prompt {
@@ -23,6 +25,12 @@ export interface ChoiceSettings {
   /** A uint32. */
   readonly seed: number
   readonly maxTokens: number
+  /** Finds thoughts and calls in the reply of a chat. */
+  readonly parser?: ReplyParser
+  /** The beginning of the reply that stands in the prompt already: the parser reads it first. */
+  readonly opening?: string
+  /** What the reply must fit. */
+  readonly grammar?: NativeGrammar
 }
 
 /** One choice of a request on its way through the scheduler: its tokens become events. */
@@ -37,6 +45,8 @@ export class Choice implements Task {
   readonly #tell: (event: Event) => void
   readonly #reply: ReplyText
   readonly #likely: LikelyTokens | undefined
+  /** Tokens whose text the parser holds back. */
+  readonly #unsaid: LikelyToken[] = []
   #tokens = 0
   #sum = 0
 
@@ -48,7 +58,8 @@ export class Choice implements Task {
     this.#tell = tell
     this.request = request.id
     this.prompt = prompt.tokens
-    this.#reply = new ReplyText(tokens => model.text(tokens), prompt.tokens.slice(-4), request.stop)
+    const decode = settings.parser ? model.legible : model.text
+    this.#reply = new ReplyText(tokens => decode(tokens), prompt.tokens.slice(-4), request.stop)
     const { logprobs } = request
     if (logprobs === undefined && !settings.competes) return
     this.makeGauge = () => model.gauge(logprobs ?? 0)
@@ -71,7 +82,7 @@ export class Choice implements Task {
 
   makeSampler(): NativeSampler {
     const { temperature, topP, penalties, bias } = this.#settings.request
-    const { seed, maxTokens } = this.#settings
+    const { seed, maxTokens, grammar } = this.#settings
     const sampling: Sampling = {
       temperature,
       topP,
@@ -79,6 +90,7 @@ export class Choice implements Task {
       maxTokens,
       ...(penalties && { penalties }),
       ...(bias && { bias }),
+      ...(grammar && { grammar }),
     }
     return this.#model.sampler(sampling)
   }
@@ -87,6 +99,7 @@ export class Choice implements Task {
     this.#tell({ kind: 'begun', ...this.#name(), promptTokens: this.prompt.length, cachedTokens })
     // With logprobs the prompt is sent when they are known.
     if (this.#settings.echo && this.#likely === undefined) this.#text(this.#promptText())
+    if (this.#settings.opening) this.#say(this.#settings.parser?.push(this.#settings.opening) ?? [])
   }
 
   token(token: number, measure?: Measure): boolean {
@@ -99,7 +112,7 @@ export class Choice implements Task {
     if (stopped) return this.#end(text, 'stop', true)
     if (this.#tokens >= this.#settings.maxTokens) return this.#end(text + this.#reply.end(), 'length')
     this.#text(text)
-    return true
+    return this.#settings.parser?.full ? this.#end('', 'stop') : true
   }
 
   failed(reason: unknown): void {
@@ -124,20 +137,36 @@ export class Choice implements Task {
 
   #text(text: string): void {
     const likely = this.#likely?.released(text)
-    this.#tell({ kind: 'text', ...this.#name(), text, tokens: this.#tokens, ...(likely && { likely }) })
+    const { parser } = this.#settings
+    if (parser === undefined) this.#tell({ kind: 'text', ...this.#place(), text, ...(likely && { likely }) })
+    else if (!this.#say(parser.push(text), likely)) this.#tell({ kind: 'text', ...this.#place(), text: '' })
+  }
+
+  /** Tells what the parser found. @returns whether it was anything */
+  #say(said: readonly Said[], likely?: LikelyToken[]): boolean {
+    // Tokens whose text the parser holds back are told with it; those of thoughts and calls are not told.
+    this.#unsaid.push(...(likely ?? []))
+    for (const one of said) {
+      const tokens = this.#unsaid.splice(0)
+      if (one.kind !== 'content') this.#tell({ kind: 'said', ...this.#place(), said: one })
+      else this.#tell({ kind: 'text', ...this.#place(), text: one.text, ...(likely && { likely: tokens }) })
+    }
+    return said.length > 0
   }
 
   /** @param cut a stop sequence ended the text: what it took away is not told */
   #end(text: string, reason: 'stop' | 'length', cut = false, first?: LikelyToken[]): false {
     const likely = first ?? (cut ? this.#likely?.released(text) : this.#likely?.rest())
     const mean = this.#settings.competes ? this.#sum / Math.max(1, this.#tokens) : undefined
+    const { parser } = this.#settings
+    if (parser) this.#say([...parser.push(text), ...parser.end()], likely)
     this.#tell({
       kind: 'end',
-      ...this.#name(),
-      text,
-      tokens: this.#tokens,
+      ...this.#place(),
+      text: parser ? '' : text,
       reason,
-      ...(likely && { likely }),
+      calls: parser?.calls ?? 0,
+      ...(likely && !parser && { likely }),
       ...(mean !== undefined && { mean }),
     })
     return false
@@ -146,71 +175,8 @@ export class Choice implements Task {
   #name() {
     return { id: this.request, choice: this.#settings.choice }
   }
-}
 
-/** How likely the tokens of a choice were, told together with their text. */
-class LikelyTokens {
-  readonly #model: Model
-  readonly #ranked: boolean
-  #pending: LikelyToken[] = []
-  readonly #prompt: Measure[] = []
-  /** Characters before the reply. */
-  #base = 0
-  #released = 0
-
-  /** @param ranked tell the likeliest tokens too */
-  constructor(model: Model, ranked: boolean) {
-    this.#model = model
-    this.#ranked = ranked
-  }
-
-  /** @param base characters before the reply: offsets count from the start of the prompt, also where it is not sent, as OpenAI's did */
-  begin(base: number): void {
-    this.#base = base
-  }
-
-  add({ token, offset, measure }: { token: number; offset: number; measure: Measure }): void {
-    this.#pending.push(this.#likely(token, this.#base + offset, measure))
-  }
-
-  measured(measures: readonly Measure[]): void {
-    for (const measure of measures) this.#prompt.push(measure)
-  }
-
-  /** Those of the prompt, without a token that was added in front of a text; the first has nothing before it. */
-  echo({ tokens, text }: Prompt, length: number): LikelyToken[] {
-    this.begin(length)
-    const added = text === '' || (text !== undefined && tokens[0] === this.#model.begin) ? 1 : 0
-    const pieces = new Pieces(some => this.#model.text(some, true), tokens.slice(0, added))
-    let offset = 0
-    return tokens.slice(added).map((token, i) => {
-      const likely = this.#likely(token, offset, this.#prompt[i + added - 1])
-      offset += characters(pieces.push(token))
-      return likely
-    })
-  }
-
-  /** Of tokens whose text begins inside what is sent with this text. */
-  released(text: string): LikelyToken[] {
-    this.#released += characters(text)
-    const held = this.#pending.findIndex(({ offset }) => offset >= this.#base + this.#released)
-    return this.#pending.splice(0, held < 0 ? this.#pending.length : held)
-  }
-
-  rest(): LikelyToken[] {
-    return this.#pending.splice(0)
-  }
-
-  #likely(token: number, offset: number, measure: Measure | undefined): LikelyToken {
-    return {
-      bytes: this.#model.bytes(token),
-      logprob: measure?.logprob ?? null,
-      offset,
-      ...(this.#ranked && { top: measure?.top.map(one => this.#ranking(one)) ?? [] }),
-    }
-  }
-
-  #ranking({ token, logprob }: Measure['top'][number]): Likelihood {
-    return { bytes: this.#model.bytes(token), logprob }
+  #place() {
+    return { ...this.#name(), tokens: this.#tokens }
   }
 }

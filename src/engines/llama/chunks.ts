@@ -1,9 +1,10 @@
-import type { ChatChunk, ChatLogprobs } from '../../wire/chat.ts'
+import { createHash } from 'node:crypto'
+import type { ChatChunk, ChatDelta, ChatLogprobs, FinishReason } from '../../wire/chat.ts'
 import type { CompletionUsage } from '../../wire/common.ts'
 import type { CompletionChunk } from '../../wire/completions.ts'
 import type { Meter } from '../engine.ts'
 import { chatLogprobs, completionLogprobs } from './likelihoods.ts'
-import type { Event, LikelyToken } from './protocol.ts'
+import type { EndEvent, Event, LikelyToken, SaidEvent } from './protocol.ts'
 
 /** What all chunks of a reply share. */
 export interface Envelope {
@@ -13,29 +14,70 @@ export interface Envelope {
   readonly system_fingerprint: string
 }
 
-/** The events of a choice become the chunks of a chat: role, content, finish. */
-export function chatChunks(envelope: Envelope, event: Event): ChatChunk[] {
-  const chunk = (
-    delta: ChatChunk['choices'][number]['delta'],
-    finish: 'stop' | 'length' | null,
-    logprobs: ChatLogprobs = null,
-  ): ChatChunk => ({
-    ...envelope,
-    object: 'chat.completion.chunk',
-    choices: [{ index: event.choice, delta, logprobs, finish_reason: finish }],
-  })
-  switch (event.kind) {
-    case 'begun':
-      return [chunk({ role: 'assistant', content: '', refusal: null }, null)]
-    case 'text':
-      return silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
-    case 'end': {
-      const last = silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
-      return [...last, chunk({}, event.reason)]
+/** How a request wants to hear of calls. */
+export interface CallForm {
+  /** In the older form: `function_call`. */
+  readonly older: boolean
+  /** A named function was demanded: the reply then ends with `stop`, as with OpenAI. */
+  readonly named: boolean
+}
+
+/** Chunks of a chat out of the events of its choices: role, then content, thoughts and calls, then the end. */
+export const chatChunks =
+  (form: CallForm) =>
+  (envelope: Envelope, event: Event): ChatChunk[] => {
+    const chunk = (delta: ChatDelta, finish: FinishReason | null, logprobs: ChatLogprobs = null): ChatChunk => ({
+      ...envelope,
+      object: 'chat.completion.chunk',
+      choices: [{ index: event.choice, delta, logprobs, finish_reason: finish }],
+    })
+    switch (event.kind) {
+      case 'begun':
+        return [chunk({ role: 'assistant', content: '', refusal: null }, null)]
+      case 'text':
+        return silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
+      case 'said': {
+        const delta = said(event, envelope.id, form)
+        return delta === null ? [] : [chunk(delta, null)]
+      }
+      case 'end': {
+        const last = silent(event) ? [] : [chunk({ content: event.text }, null, chatLogprobs(event.likely))]
+        return [...last, chunk({}, finishOf(event, form))]
+      }
+      case 'failure':
+        return []
     }
-    case 'failure':
-      return []
   }
+
+function finishOf({ reason, calls }: EndEvent, { older, named }: CallForm): FinishReason {
+  if (reason === 'length' || calls === 0 || named) return reason
+  return older ? 'function_call' : 'tool_calls'
+}
+
+function said({ said, choice }: SaidEvent, reply: string, { older }: CallForm): ChatDelta | null {
+  switch (said.kind) {
+    case 'content':
+      return { content: said.text }
+    case 'reasoning':
+      return { reasoning_content: said.text }
+    case 'toolCall': {
+      const called = { name: said.name, arguments: '' }
+      if (older) return said.index === 0 ? { function_call: called } : null
+      const id = said.id ?? callId(reply, choice, said.index)
+      return { tool_calls: [{ index: said.index, id, type: 'function', function: called }] }
+    }
+    case 'toolArguments': {
+      const more = { arguments: said.text }
+      if (older) return said.index === 0 ? { function_call: more } : null
+      return { tool_calls: [{ index: said.index, function: more }] }
+    }
+  }
+}
+
+/** As unique as the id of the reply. */
+function callId(reply: string, choice: number, index: number): string {
+  const digest = createHash('sha256').update(`${reply}/${choice}/${index}`).digest('base64')
+  return `call_${digest.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 24)}`
 }
 
 /** The events of a choice become the chunks of a completion. */
@@ -91,7 +133,7 @@ export class Tally {
       this.#prompts.set(prompt, { tokens: event.promptTokens, cached: event.cachedTokens })
       const { prompt_tokens, prompt_tokens_details } = this.usage()
       this.#meter.input(prompt_tokens, prompt_tokens_details?.cached_tokens)
-    } else if (event.kind === 'text' || event.kind === 'end') {
+    } else if (event.kind !== 'failure') {
       this.#outputs.set(event.choice, event.tokens)
       this.#meter.output(sum(this.#outputs.values()))
     }

@@ -59,7 +59,9 @@ class Llama implements LlamaEngine {
 
   async *chat(request: Parameters<NonNullable<Engine['chat']>>[0], call: Call): AsyncIterable<ChatChunk> {
     const asked = chatAsked(request, call.seed)
-    yield* this.#replies(asked, call, { chunks: chatChunks, last: chatUsageChunk })
+    const { older = false, choice } = asked.tools ?? {}
+    const named = typeof choice === 'object' && choice?.type === 'function'
+    yield* this.#replies(asked, call, { chunks: chatChunks({ older, named }), last: chatUsageChunk })
   }
 
   async *complete(request: Parameters<NonNullable<Engine['complete']>>[0], call: Call): AsyncIterable<CompletionChunk> {

@@ -4,6 +4,7 @@ import {
   type Bindings,
   loadBindings,
   type NativeContext,
+  type NativeGrammar,
   type NativeModel,
   type NativeOdds,
   type NativeSampler,
@@ -21,6 +22,14 @@ export interface Model {
   tokens(pieces: readonly PromptPiece[]): number[]
   /** The text of tokens; control tokens have none, unless they are `spelt`. */
   text(tokens: readonly number[], spelt?: boolean): string
+  /** As `text`, but control tokens that were given to `reveal` are spelt. */
+  legible(tokens: readonly number[]): string
+  /** Makes control tokens of these spellings part of what `legible` gives. */
+  reveal(spellings: readonly string[]): void
+  /** Whether this is the spelling of one token, which ends the reply. */
+  isEnd(spelling: string): boolean
+  /** @throws Error when the text is no grammar */
+  grammar(gbnf: string): NativeGrammar
   /** The bytes of one token, which need not be whole characters. */
   bytes(token: number): readonly number[]
   /** Whether a token ends the reply. */
@@ -46,6 +55,8 @@ export interface Sampling {
   readonly bias?: readonly (readonly [token: number, bias: number])[]
   /** How many tokens are generated at most: the penalties see all of them. */
   readonly maxTokens: number
+  /** What the reply must fit; each choice has a place of its own in it. */
+  readonly grammar?: NativeGrammar
 }
 
 /**
@@ -98,12 +109,21 @@ function wrapped(
     begin,
     infill: infillOf(model, begin),
     tokens: pieces => promptTokens(model, pieces),
-    text: (tokens, spelt = false) => (tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), spelt)),
+    text,
     bytes: bytesOf(model),
-    ends: token => token === endOfTurn || model.isEogToken(token),
+    ends,
+    isEnd(spelling) {
+      const [token, other] = model.tokenize(spelling, true)
+      return token !== undefined && other === undefined && ends(token)
+    },
+    grammar: gbnf => new bindings.AddonGrammar(gbnf, { addonExports: bindings }),
     sampler(settings) {
       const sampler = new bindings.AddonSampler(model)
-      sampler.applyConfig(nativeSampling(settings))
+      const { grammar } = settings
+      sampler.applyConfig({
+        ...nativeSampling(settings),
+        ...(grammar && { grammarEvaluationState: new bindings.AddonGrammarEvaluationState(model, grammar) }),
+      })
       return sampler
     },
     gauge: count => new Gauge(context, count, () => new bindings.AddonSampler(model)),
@@ -118,6 +138,33 @@ export function promptTokens(model: NativeModel, pieces: readonly PromptPiece[])
 }
 
 const beginOf = (model: NativeModel) => (model.shouldPrependBosToken() ? valid(model.tokenBos()) : undefined)
+
+function legibility(model: NativeModel, text: Model['text']): Pick<Model, 'legible' | 'reveal'> {
+  const shown = new Set<number>()
+  return {
+    reveal(spellings) {
+      for (const spelling of spellings) {
+        const [token, other] = model.tokenize(spelling, true)
+        if (token !== undefined && other === undefined && text([token]) === '') shown.add(token)
+      }
+    },
+    legible(tokens) {
+      if (!tokens.some(token => shown.has(token))) return text(tokens)
+      // Together where they stand together: a character may be split over tokens.
+      let legible = ''
+      let run: number[] = []
+      for (const token of tokens) {
+        if (!shown.has(token)) {
+          run.push(token)
+          continue
+        }
+        legible += text(run) + text([token], true)
+        run = []
+      }
+      return legible + text(run)
+    },
+  }
+}
 
 /** Without topK and minP, which OpenAI does not have. */
 function nativeSampling({ temperature, topP, seed, penalties, bias, maxTokens }: Sampling): NativeSampling {

@@ -6,6 +6,9 @@
  * `cycle` message per decoding step (while the channel is busy, several steps share a message).
  */
 
+import type { ChatRequest } from '../../wire/chat.ts'
+import type { ToolsAsked as Asked, Said } from './dialects/index.ts'
+
 export type ToChild = LoadMessage | ChatMessage | CompleteMessage | ControlMessage
 
 export interface LoadMessage {
@@ -56,7 +59,23 @@ export interface Generation {
 
 export interface ChatMessage extends Generation {
   readonly type: 'chat'
-  readonly messages: readonly TemplateMessage[]
+  readonly messages: ChatRequest['messages']
+  readonly tools?: ToolsAsked
+  /** The form of the reply, where it is not text. */
+  readonly format?: ReplyFormat
+}
+
+/** What the request says of tools. */
+export interface ToolsAsked extends Pick<Asked, 'tools' | 'choice' | 'parallel'> {
+  /** In the older form: `functions`. */
+  readonly older: boolean
+}
+
+export interface ReplyFormat {
+  readonly name: string
+  /** A JSON Schema; null: any JSON object. */
+  readonly schema: object | null
+  readonly strict: boolean
 }
 
 /** A message as templates know it: plain text, no parts. */
@@ -107,7 +126,7 @@ export type Refusal =
   | { readonly kind: 'context'; readonly prompt: number; readonly completion?: number }
   | { readonly kind: 'prompt'; readonly message: string }
   /** The value of another parameter, under its name on the wire. */
-  | { readonly kind: 'parameter'; readonly parameter: string; readonly message: string }
+  | { readonly kind: 'parameter'; readonly parameter: string; readonly message: string; readonly code?: string }
   /** The template itself refuses the messages, e.g. since their roles do not alternate. */
   | { readonly kind: 'messages'; readonly message: string }
   /** The template is broken or beyond its budget: not the caller's fault. */
@@ -119,7 +138,7 @@ export interface CycleMessage {
   readonly events: readonly Event[]
 }
 
-export type Event = BegunEvent | TextEvent | EndEvent | FailureEvent
+export type Event = BegunEvent | TextEvent | SaidEvent | EndEvent | FailureEvent
 
 interface ChoiceEvent {
   readonly id: number
@@ -144,6 +163,13 @@ export interface TextEvent extends ChoiceEvent {
   readonly likely?: readonly LikelyToken[]
 }
 
+/** A thought, or a call or a piece of its arguments. */
+export interface SaidEvent extends ChoiceEvent {
+  readonly kind: 'said'
+  readonly said: Said
+  readonly tokens: number
+}
+
 export interface LikelyToken extends Likelihood {
   /** Where its text begins: characters (code points) from the start of the prompt. */
   readonly offset: number
@@ -162,6 +188,8 @@ export interface EndEvent extends ChoiceEvent {
   readonly text: string
   readonly tokens: number
   readonly reason: 'stop' | 'length'
+  /** Of tools. */
+  readonly calls: number
   readonly likely?: readonly LikelyToken[]
   /** The mean logprob of the generated tokens, where choices compete. */
   readonly mean?: number

@@ -1,9 +1,11 @@
+import { Fault } from '../../lib/faults.ts'
 import { Choice, type ChoiceSettings, type Prompt } from './choice.ts'
+import { Conversing } from './conversing.ts'
 import type { Model } from './model.ts'
 import { Outbox, type Send } from './outbox.ts'
 import type { ChatMessage, CompleteMessage, Event, Generation, LoadMessage, Refusal } from './protocol.ts'
 import { Scheduler } from './scheduler.ts'
-import { ChatTemplate, MessagesRefused, type PromptPiece, TemplateFailed } from './templates.ts'
+import { MessagesRefused, type PromptPiece, TemplateFailed } from './templates.ts'
 
 const pauseAfterMs = 5
 
@@ -16,7 +18,7 @@ export class Replies {
   readonly #outbox: Outbox
   /** Choices still to end, by request. */
   readonly #open = new Map<number, number>()
-  #template: ChatTemplate | undefined
+  #conversing: Conversing | undefined
 
   constructor(model: Model, settings: LoadMessage, send: Send) {
     this.#model = model
@@ -35,13 +37,15 @@ export class Replies {
     this.#open.set(id, Number.POSITIVE_INFINITY)
     try {
       this.#checkBias(request)
-      const prompts = request.type === 'chat' ? [this.#chatPrompt(request)] : await this.#prompts(request)
+      const chat = request.type === 'chat' ? this.#chat(request) : undefined
+      const prompts = chat === undefined ? await this.#prompts(request as CompleteMessage) : [chat.prompt]
       // It may have been cancelled meanwhile.
       if (!this.#open.has(id)) return
       this.#check(request, prompts)
       this.#open.set(id, prompts.length * n)
       for (const [p, prompt] of prompts.entries())
-        for (let i = 0; i < n; i++) this.#start(request, { prompt, choice: p * n + i, seed: (request.seed + i) >>> 0 })
+        for (let i = 0; i < n; i++)
+          this.#start(request, { ...chat?.settings(), prompt, choice: p * n + i, seed: (request.seed + i) >>> 0 })
       this.#outbox.flush()
     } catch (error) {
       this.#open.delete(id)
@@ -63,11 +67,19 @@ export class Replies {
     this.#scheduler.resume(id)
   }
 
-  #chatPrompt({ messages }: ChatMessage): Prompt {
+  #chat(request: ChatMessage): Chat {
     const { template } = this.#settings
     if (template === null) throw new Refused({ kind: 'failure', message: 'The model has no chat template' })
-    this.#template ??= new ChatTemplate(template)
-    return { tokens: this.#tokens(this.#template.render(messages)) }
+    if (this.#conversing === undefined) {
+      this.#conversing = new Conversing(template, spelling => this.#model.isEnd(spelling))
+      this.#model.reveal(this.#conversing.dialect.visible)
+    }
+    const { pieces, opening, grammar: text, makeParser } = this.#conversing.prepare(request)
+    const grammar = text === undefined ? undefined : this.#model.grammar(text)
+    return {
+      prompt: { tokens: this.#tokens(pieces) },
+      settings: () => ({ parser: makeParser(), opening, ...(grammar && { grammar }) }),
+    }
   }
 
   /** With pauses, since tokenising holds up the replies that are running. */
@@ -148,14 +160,12 @@ export class Replies {
 
   #start(
     request: ChatMessage | CompleteMessage,
-    { prompt, choice, seed }: Pick<ChoiceSettings, 'prompt' | 'choice' | 'seed'>,
+    given: Pick<ChoiceSettings, 'prompt' | 'choice' | 'seed' | 'parser' | 'opening' | 'grammar'>,
   ): void {
     const settings: ChoiceSettings = {
+      ...given,
       request,
-      prompt,
-      choice,
-      seed,
-      maxTokens: request.maxTokens ?? this.#settings.context - prompt.tokens.length,
+      maxTokens: request.maxTokens ?? this.#settings.context - given.prompt.tokens.length,
       echo: request.type === 'complete' && request.echo === true,
       competes: request.type === 'complete' && request.best !== undefined,
     }
@@ -180,6 +190,12 @@ export class Replies {
   }
 }
 
+interface Chat {
+  readonly prompt: Prompt
+  /** What each choice of it needs for itself. */
+  settings(): Pick<ChoiceSettings, 'parser' | 'opening' | 'grammar'>
+}
+
 class Refused extends Error {
   readonly refusal: Refusal
 
@@ -191,6 +207,13 @@ class Refused extends Error {
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refused) return error.refusal
+  if (error instanceof Fault && error.param !== null)
+    return {
+      kind: 'parameter',
+      parameter: error.param,
+      message: error.message,
+      ...(error.code !== null && { code: error.code }),
+    }
   const message = error instanceof Error ? error.message : 'unknown error'
   if (error instanceof MessagesRefused) return { kind: 'messages', message }
   return { kind: error instanceof TemplateFailed ? 'template' : 'failure', message }

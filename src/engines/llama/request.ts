@@ -1,8 +1,9 @@
 import { type Fault, fault } from '../../lib/faults.ts'
-import { type ChatRequest, textOf } from '../../wire/chat.ts'
+import type { ChatRequest } from '../../wire/chat.ts'
 import type { CompletionRequest } from '../../wire/completions.ts'
+import { toolsAsked } from './dialects/index.ts'
 import type { Asked } from './host.ts'
-import type { ChatMessage, CompleteMessage, Refusal, TemplateMessage } from './protocol.ts'
+import type { ChatMessage, CompleteMessage, Refusal } from './protocol.ts'
 
 /** Replies of one request, over all its prompts. */
 const choicesMax = 512
@@ -18,8 +19,10 @@ export function chatAsked(request: ChatRequest, chance: number): Omit<ChatMessag
   const maxTokens = request.max_completion_tokens ?? request.max_tokens
   return {
     type: 'chat',
-    messages: request.messages.map(templateMessage),
+    messages: request.messages,
     ...generation(request, chance),
+    ...toolsOf(request),
+    ...formatOf(request),
     ...(request.logprobs === true ? { logprobs: request.top_logprobs ?? 0 } : {}),
     ...(typeof maxTokens === 'number' ? { maxTokens } : {}),
   }
@@ -62,6 +65,22 @@ function competing({ n, best_of, stream }: CompletionRequest): number | undefine
   return kept
 }
 
+/** Nothing when there are none: then a choice of tools says nothing either. */
+function toolsOf(request: ChatRequest): Pick<ChatMessage, 'tools'> {
+  const asked = toolsAsked(request)
+  const demanded = typeof asked.choice === 'object' || asked.choice === 'required'
+  return asked.tools.length === 0 && !(demanded && asked.choice !== null)
+    ? {}
+    : { tools: { ...asked, older: Array.isArray(request.functions) } }
+}
+
+function formatOf({ response_format: format }: ChatRequest): Pick<ChatMessage, 'format'> {
+  if (format === undefined || format === null || format.type === 'text') return {}
+  if (format.type === 'json_object') return { format: { name: 'json_object', schema: null, strict: false } }
+  const { name, schema, strict } = format.json_schema
+  return { format: { name, schema: schema ?? null, strict: strict === true } }
+}
+
 /** What the caller is told when the model's process refuses a request. */
 export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name: string; limit: number }): Fault {
   const chat = asked.type === 'chat'
@@ -78,7 +97,7 @@ export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name:
     case 'prompt':
       return fault.invalidValue(chat ? 'messages' : 'prompt', refusal.message)
     case 'parameter':
-      return fault.invalidValue(refusal.parameter, refusal.message)
+      return fault.invalidValue(refusal.parameter, refusal.message, refusal.code)
     case 'messages':
       return fault.invalidValue(
         'messages',
@@ -120,31 +139,4 @@ function promptsOf(prompt: CompletionRequest['prompt']): (string | number[])[] {
   if (typeof prompt === 'string') return [prompt]
   const ids = prompt.filter(item => typeof item === 'number')
   return ids.length > 0 ? [ids] : prompt.filter(item => typeof item !== 'number')
-}
-
-type WireMessage = ChatRequest['messages'][number]
-
-/** Templates know text alone, system messages under their old name, and the arguments of a call as an object. */
-function templateMessage(message: WireMessage, index: number): TemplateMessage {
-  const { content = null, ...rest } = message
-  const text = content === null ? '' : textOf(content)
-  if (text === null)
-    throw fault.unsupportedValue(`messages.${index}.content`, 'This model takes text alone, no images, audio or files.')
-  const role = message.role === 'developer' ? 'system' : message.role
-  if (message.role !== 'assistant' || !message.tool_calls) return { ...rest, role, content: text }
-  const calls = message.tool_calls.map(call =>
-    call.type === 'function'
-      ? { ...call, function: { ...call.function, arguments: parsed(call.function.arguments) } }
-      : call,
-  )
-  return { ...rest, role, content: text, tool_calls: calls }
-}
-
-/** What a model wrote need not be JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }

@@ -1,5 +1,6 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
-import type { TemplateMessage, TemplateSettings } from './protocol.ts'
+import type { TemplateTurn } from './dialects/index.ts'
+import type { TemplateSettings } from './protocol.ts'
 
 /** A template is code from a stranger's file: this is all it may spend on one rendering. */
 export const templateBudget = {
@@ -64,12 +65,12 @@ export class ChatTemplate {
   }
 
   /** @throws MessagesRefused, TemplateFailed */
-  render(messages: readonly TemplateMessage[]): PromptPiece[] {
-    const defused = new Defused(messages, this.#spelling)
+  render(messages: readonly TemplateTurn[], tools?: readonly object[]): PromptPiece[] {
+    const defused = new Defused({ messages, tools: tools ?? null }, this.#spelling)
     const environment = new Environment()
     const variables = {
       ...globals,
-      messages: defused.messages,
+      ...defused.given,
       add_generation_prompt: true,
       bos_token: this.#settings.bosText,
       eos_token: this.#settings.eosText,
@@ -180,15 +181,23 @@ class BoundedInterpreter extends Evaluator {
 
 const exhausted = (what: string) => new TemplateFailed(`The chat template of the model exceeds its budget of ${what}`)
 
-/** Messages whose spellings of control tokens are exchanged for marks, and the way back. */
+/** What a caller gave. */
+interface Given {
+  readonly messages: readonly TemplateTurn[]
+  readonly tools: readonly object[] | null
+}
+
+/** Messages and tools whose spellings of control tokens are exchanged for marks, and the way back. */
 class Defused {
-  readonly messages: unknown
+  readonly given: { readonly messages: unknown; readonly tools: unknown }
   readonly #mark: string
   readonly #found: string[] = []
 
-  constructor(messages: readonly TemplateMessage[], spelling: RegExp | null) {
-    this.#mark = spelling === null ? '' : unusedMark(messages)
-    this.messages = spelling === null ? messages : this.#exchange(messages, spelling)
+  constructor(given: Given, spelling: RegExp | null) {
+    this.#mark = spelling === null ? '' : unusedMark(given)
+    const { messages, tools } = given
+    const exchanged = (value: unknown) => (spelling === null ? value : this.#exchange(value, spelling))
+    this.given = { messages: exchanged(messages), tools: exchanged(tools) }
   }
 
   /** The rendered text, cut where the marks are: what they stand for is text, the rest may hold control tokens. */
@@ -213,8 +222,8 @@ class Defused {
 }
 
 /** Lower-case letters and digits alone, so that trimming and JSON leave it as it is; never in the messages themselves. */
-function unusedMark(messages: readonly TemplateMessage[]): string {
-  const text = JSON.stringify(messages)
+function unusedMark(given: Given): string {
+  const text = JSON.stringify(given)
   for (let i = 0; ; i++) if (!text.includes(`zq${i}q`)) return `zq${i}q`
 }
 

@@ -97,6 +97,20 @@ describe('a conversation with tools', () => {
   })
 })
 
+describe('tools', () => {
+  it('are whole where a template looks inside, and otherwise as they were given', () => {
+    const bare: FunctionTool = { type: 'function', function: { name: 'now', parameters: { type: 'object' } } }
+    assert.deepEqual(shown('qwen', [], [bare]).tools, [bare])
+    assert.deepEqual(shown('qwen-coder', [], [bare]).tools, [
+      {
+        type: 'function',
+        function: { name: 'now', description: '', parameters: { type: 'object', properties: {} } },
+      },
+    ])
+    for (const name of names) assert.ok(render(name, shown(name, visit, [bare])).includes('now'), name)
+  })
+})
+
 describe('messages', () => {
   it('in the older form of calls are those of the newer', () => {
     const older: ChatMessage[] = [

@@ -119,14 +119,15 @@ function plainText(message: ChatMessage, index: number): string {
 /** Templates know no names of participants. */
 const signed = (content: string, name: string | null | undefined) => (name ? `${name}: ${content}` : content)
 
-/** A tool as templates print it: in this order, and nothing that is null. */
+/** A tool as templates print it: in this order, nothing that is null, and whole where they look inside. */
 function plainTool({ function: { name, description, parameters } }: FunctionTool, { describes }: Manners) {
+  const schema = parameters ?? { type: 'object', properties: {} }
   return {
     type: 'function',
     function: {
       name,
       ...(description || describes ? { description: description ?? '' } : {}),
-      parameters: parameters ?? { type: 'object', properties: {} },
+      parameters: describes && !('properties' in schema) ? { ...schema, properties: {} } : schema,
     },
   }
 }

@@ -1,0 +1,85 @@
+import { type Callable, forcedGrammar, formatGrammar, formatOrCalls, someStrict, textOrCalls } from './constraint.ts'
+import { type Dialect, dialectOf, type ReplyParser, type ToolsChosen } from './dialects/index.ts'
+import { grammarCache } from './grammar/index.ts'
+import type { ChatMessage, TemplateSettings, ToolsAsked } from './protocol.ts'
+import { ChatTemplate, type PromptPiece } from './templates.ts'
+
+/** A chat, ready to be tokenised. */
+export interface Prepared {
+  readonly pieces: readonly PromptPiece[]
+  /** The beginning of the reply that stands at the end of the prompt. */
+  readonly opening: string
+  /** What the reply must fit; undefined: anything. */
+  readonly grammar: string | undefined
+  /** One for each choice. */
+  makeParser(): ReplyParser
+}
+
+/** How far the parser looks back into the prompt. */
+const promptEnd = 64
+const grammars = { countMax: 64, charactersMax: 4_194_304 } as const
+const noTools: ToolsAsked = { tools: [], choice: 'none', parallel: true, older: false }
+
+/** Speaks with a model through its chat template, in the words of its family. */
+export class Conversing {
+  readonly dialect: Dialect
+  readonly #template: ChatTemplate
+  readonly #ends: (spelling: string) => boolean
+  readonly #grammars = grammarCache(grammars)
+
+  /** @param ends whether a spelling is that of a token which ends the reply @throws TemplateFailed */
+  constructor(settings: TemplateSettings, ends: (spelling: string) => boolean) {
+    this.#template = new ChatTemplate(settings)
+    this.dialect = dialectOf(settings.source)
+    this.#ends = ends
+  }
+
+  /** @throws MessagesRefused, TemplateFailed; Fault for tools and schemas that cannot be */
+  prepare({ messages, tools: asked = noTools, format }: ChatMessage): Prepared {
+    const { dialect } = this
+    const free = dialect.choose(asked)
+    const shown = dialect.conversation(messages, free.tools)
+    const rendered = this.#template.render(shown.messages, shown.tools)
+    const prompt = rendered
+      .slice(-promptEnd)
+      .map(({ text }) => text)
+      .join('')
+      .slice(-promptEnd)
+    const chosen = free.forced === null ? free : dialect.choose({ ...asked, prompt })
+    const grammar = () => this.#grammar(asked, chosen, format)
+    const constrained = chosen.forced !== null || format !== undefined || someStrict(chosen.tools)
+    const prefix = chosen.forced?.prefix ?? (format === undefined ? [] : closed(prompt))
+    return {
+      pieces: [...rendered, ...prefix],
+      opening: prefix.map(({ text }) => text).join(''),
+      grammar: constrained
+        ? this.#grammars.get([asked, format ?? null, prompt], () => ({ text: grammar(), steps: 0 })).text
+        : undefined,
+      makeParser: () => dialect.parser({ tools: chosen.tools, prompt, callsMax: chosen.callsMax }),
+    }
+  }
+
+  #grammar(asked: ToolsAsked, { tools, callsMax, forced }: ToolsChosen, format: ChatMessage['format']): string {
+    const callable = (names?: readonly string[]): Callable => {
+      const some = names === undefined ? tools : tools.filter(tool => names.includes(tool.function.name))
+      // A demanded call says how calls are spelt.
+      const framing = forced?.framing ?? this.dialect.choose({ ...asked, choice: 'required' }).forced?.framing
+      if (framing === undefined) throw new Error('The dialect cannot spell calls')
+      return { asked, tools: some, framing, most: callsMax, ends: this.#ends }
+    }
+    if (forced !== null) return forcedGrammar(callable(forced.names), forced)
+    if (format === undefined) return textOrCalls(callable())
+    const json = formatGrammar(format)
+    const opening = this.dialect.family === 'harmony' ? '<|channel|>final<|message|>' : ''
+    return tools.length > 0 || opening !== ''
+      ? formatOrCalls(json, tools.length > 0 ? callable() : null, opening)
+      : json
+  }
+}
+
+/** A thought that the template has begun ends at once: JSON inside it would be part of it. */
+function closed(prompt: string): PromptPiece[] {
+  const end = prompt.trimEnd()
+  const close = end.endsWith('<think>') ? '</think>' : end.endsWith('[THINK]') ? '[/THINK]' : null
+  return close === null ? [] : [{ text: `\n${close}\n\n`, control: true }]
+}
