@@ -18,6 +18,11 @@ Usage: parlance [command] [options]
   keys list                Show all keys, without their secrets.
   keys revoke ID           Revoke a key at once.
   chat [MODEL]             Talk to a model in this terminal; no server needed.
+  tokens FILE|-            Count the tokens of a text (- reads standard input).
+      --encoding NAME      Default o200k_base.
+      --model NAME         Count as this model does.
+      --ids, --pieces      One line a token: its number, its text.
+      --json               The counts as JSON, and what else was asked for.
   doctor                   Check this machine, the settings and the models.
   version, help
 
@@ -29,6 +34,7 @@ const commands: Record<string, () => Promise<{ run(args: string[]): Promise<numb
   serve: () => import('./commands/serve.ts'),
   keys: () => import('./commands/keys.ts'),
   chat: () => import('./commands/chat.ts'),
+  tokens: () => import('./commands/tokens.ts'),
   doctor: () => import('./commands/doctor.ts'),
 }
 

@@ -34,6 +34,7 @@ import type { Embedding, EmbeddingList, EmbeddingRequest } from './embeddings.ts
 import type { ErrorBody } from './errors.ts'
 import type { KnownPart } from './messages.ts'
 import type { Model, ModelList } from './models.ts'
+import type { InputTokens, InputTokensRequest } from './tokens.ts'
 
 type Chat6 = OpenAI.ChatCompletionCreateParams
 type Chat4 = OpenAI4.ChatCompletionCreateParams
@@ -42,6 +43,7 @@ type Completion6 = OpenAI.CompletionCreateParams
 type Completion4 = OpenAI4.CompletionCreateParams
 type Completion3 = V3.CreateCompletionRequest
 type Embedding6 = OpenAI.EmbeddingCreateParams
+type InputCount6 = OpenAI.Responses.InputTokenCountParams
 type Embedding4 = OpenAI4.EmbeddingCreateParams
 type Embedding3 = V3.CreateEmbeddingRequest
 
@@ -71,10 +73,13 @@ export type Requests = [
   Expect<Fits<Embedding3, EmbeddingRequest>>,
   Expect<None<Exclude<AllKeys<Embedding6 | Embedding4 | Embedding3>, keyof EmbeddingRequest>>>,
   Expect<None<Exclude<keyof EmbeddingRequest, AllKeys<Embedding6>>>>,
+  // Items and tools that cannot be counted are let through the schema and refused by name: only the keys say something.
+  Expect<None<Exclude<AllKeys<InputCount6>, keyof InputTokensRequest>>>,
+  Expect<None<Exclude<keyof InputTokensRequest, AllKeys<InputCount6>>>>,
 ]
 
-/** Ours may say more: what thinking models thought, and `metadata`, which the specification has and the client's types lack. */
-type Extra = 'reasoning_content' | 'metadata'
+/** Ours may say more: what thinking models thought, why a count may be wrong, and `metadata`, which the client's types lack. */
+type Extra = 'reasoning_content' | 'metadata' | 'assumptions'
 /** The clients' types do not say that the first token of an echoed prompt has null for its logprob; OpenAI's API does. */
 type ToClients = Omit<Completion, 'choices'> & {
   choices: (Omit<CompletionChoice, 'logprobs'> & { logprobs: NumbersAlone | null })[]
@@ -90,6 +95,8 @@ export type Replies = [
   Expect<Fits<CompletionUsage, OpenAI.CompletionUsage>>,
   Expect<Fits<Model, OpenAI.Model>>,
   Expect<Fits<Numbers, OpenAI.CreateEmbeddingResponse>>,
+  Expect<Fits<InputTokens, OpenAI.Responses.InputTokenCountResponse>>,
+  Expect<None<Exclude<keyof InputTokens, keyof OpenAI.Responses.InputTokenCountResponse | Extra>>>,
   Expect<Fits<Omit<ChatCompletion, NewerThan4>, Omit<OpenAI4.ChatCompletion, NewerThan4>>>,
   Expect<Fits<Omit<AssistantReply, 'tool_calls'>, Omit<OpenAI4.ChatCompletionMessage, 'tool_calls'>>>,
   Expect<Fits<Omit<ChatChunk, 'service_tier'>, Omit<OpenAI4.ChatCompletionChunk, 'service_tier'>>>,

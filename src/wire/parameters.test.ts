@@ -24,11 +24,6 @@ const message = (more: object) => ({ model: 'm', messages: [...hello, { role: 'u
 /** A value of each known parameter that would change the reply. */
 const effective: Record<GenerationOperation, Record<string, unknown>> = {
   chat: {
-    response_format: { type: 'json_object' },
-    tools: [{ type: 'function', function: { name: 'f' } }],
-    tool_choice: 'required',
-    functions: [{ name: 'f' }],
-    function_call: { name: 'f' },
     modalities: ['text', 'audio'],
     audio: { voice: 'alloy', format: 'wav' },
     prediction: { type: 'content', content: 'x' },
@@ -66,6 +61,12 @@ const implemented: Record<GenerationOperation, Record<string, unknown>> = {
     logit_bias: { 1: 5 },
     logprobs: true,
     top_logprobs: 3,
+    response_format: { type: 'json_object' },
+    tools: [{ type: 'function', function: { name: 'f' } }],
+    tool_choice: 'required',
+    parallel_tool_calls: false,
+    functions: [],
+    function_call: 'auto',
   },
   completions: {
     model: 'm',
@@ -98,11 +99,7 @@ test('every parameter is either taken or refused by name', () => {
     for (const [name, value] of Object.entries(effective[operation])) {
       refused(operation, { ...implemented[operation], [name]: value }, name, 'unsupported_parameter')
     }
-    const covered = [
-      ...Object.keys(implemented[operation]),
-      ...Object.keys(effective[operation]),
-      'parallel_tool_calls',
-    ]
+    const covered = [...Object.keys(implemented[operation]), ...Object.keys(effective[operation])]
     const missing = Object.keys(schemas[operation].properties).filter(name => !covered.includes(name))
     assert.deepEqual(missing, [], `${operation}: neither among the implemented nor the refused`)
   }
@@ -122,14 +119,16 @@ test('a value that changes nothing is no reason to refuse', () => {
   assert.doesNotThrow(() => refuseUnsupported('completions', { best_of: 2, n: 2 }, 'm'))
 })
 
-test('the choice of a tool depends on the tools', () => {
+test('the older form of tools stands alone', () => {
   const tools = [{ type: 'function', function: { name: 'f' } }]
-  refused('chat', { tool_choice: 'auto', tools }, 'tool_choice', 'unsupported_parameter')
-  refused('chat', { parallel_tool_calls: false, tools }, 'parallel_tool_calls', 'unsupported_parameter')
+  const functions = [{ name: 'f' }]
+  assert.doesNotThrow(() => refuseUnsupported('chat', chat({ functions, function_call: { name: 'f' } }), 'm'))
+  refused('chat', chat({ functions, tools }), 'functions', 'unsupported_parameter')
+  refused('chat', chat({ functions, tool_choice: 'none' }), 'tool_choice', 'unsupported_parameter')
+  refused('chat', chat({ tools, function_call: { name: 'f' } }), 'function_call', 'unsupported_parameter')
 })
 
 test('a neutral value with something beside it is not neutral', () => {
-  refused('chat', chat({ response_format: { type: 'text', schema: {} } }), 'response_format', 'unsupported_parameter')
   refused('chat', chat({ modalities: ['text', 'text'] }), 'modalities', 'unsupported_parameter')
 })
 
@@ -159,20 +158,10 @@ test('the likeliest tokens are told only beside the log probabilities', () => {
   assert.doesNotThrow(() => refuseUnsupported('chat', chat({ top_logprobs: 0 }), 'm'))
 })
 
-test('messages are looked into: names, calls, roles and parts that no engine reads', () => {
-  refused('chat', message({ name: 'ann' }), 'messages[1].name', 'unsupported_parameter')
-  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '' } }
-  refused('chat', message({ role: 'assistant', tool_calls: [call] }), 'messages[1].tool_calls', 'unsupported_parameter')
-  refused(
-    'chat',
-    message({ role: 'assistant', function_call: {} }),
-    'messages[1].function_call',
-    'unsupported_parameter',
-  )
+test('messages are looked into: what no engine reads, results without calls, messages without words', () => {
   refused('chat', message({ role: 'assistant', refusal: 'no' }), 'messages[1].refusal', 'unsupported_parameter')
   refused('chat', message({ role: 'assistant', audio: { id: 'a' } }), 'messages[1].audio', 'unsupported_parameter')
-  refused('chat', message({ role: 'tool', tool_call_id: 'c' }), 'messages[1].role', 'unsupported_value')
-  refused('chat', message({ role: 'function', name: 'f' }), 'messages[1].role', 'unsupported_value')
+  refused('chat', message({ role: 'tool', tool_call_id: 'c' }), 'messages[1].tool_call_id', 'invalid_value')
   refused('chat', message({ role: 'assistant', content: null }), 'messages[1].content', 'invalid_type')
   refused('chat', { messages: [{ role: 'assistant' }] }, 'messages[0].content', 'missing_required_parameter')
   const image = { type: 'image_url', image_url: { url: 'data:' } }
@@ -189,4 +178,17 @@ test('messages are looked into: names, calls, roles and parts that no engine rea
 test('a reply can be pushed back into the conversation as it came', () => {
   const reply = { role: 'assistant', content: 'Hi', refusal: null, annotations: [], tool_calls: [], audio: null }
   assert.doesNotThrow(() => refuseUnsupported('chat', { messages: [...hello, reply, ...hello] }, 'm'))
+})
+
+test('a conversation with calls, names and refusals is taken', () => {
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '' } }
+  const messages = [
+    { ...hello[0], name: 'ann' },
+    { role: 'assistant', content: null, tool_calls: [call], reasoning_content: 'hm' },
+    { role: 'tool', tool_call_id: 'c', content: '5' },
+    { role: 'assistant', function_call: { name: 'f', arguments: '{}' } },
+    { role: 'function', name: 'f', content: null },
+    { role: 'assistant', content: null, refusal: 'No.' },
+  ]
+  assert.doesNotThrow(() => refuseUnsupported('chat', { messages }, 'm'))
 })

@@ -37,14 +37,10 @@ type Table<Name extends string> = Readonly<Record<Name, Rule>>
 const implemented: Rule = () => true
 /** Absent, null, or equal to one of these. */
 const only =
-  (...neutral: unknown[]): Rule =>
+  (...neutral: unknown[]): ((value: unknown) => boolean) =>
   value =>
     value === null || value === undefined || neutral.some(one => isDeepStrictEqual(value, one))
-/** Neutral as long as another list is absent or empty. */
-const without =
-  (list: string, rule: Rule): Rule =>
-  (value, body) =>
-    rule(value, body) && only([])(body[list], body)
+const empty = (list: unknown): boolean => only([])(list)
 
 const chat: Table<keyof ChatRequest> = {
   model: implemented,
@@ -64,12 +60,13 @@ const chat: Table<keyof ChatRequest> = {
   logit_bias: implemented,
   logprobs: implemented,
   top_logprobs: implemented,
-  response_format: only({ type: 'text' }),
-  tools: only([]),
-  tool_choice: without('tools', only('none', 'auto')),
-  parallel_tool_calls: without('tools', only(true, false)),
-  functions: only([]),
-  function_call: without('functions', only('none', 'auto')),
+  response_format: implemented,
+  tools: implemented,
+  tool_choice: (value, body) => empty(body.functions) || only('auto')(value),
+  parallel_tool_calls: implemented,
+  // The older form of the same; both at once would leave one of them out.
+  functions: (value, body) => empty(value) || empty(body.tools),
+  function_call: (value, body) => !empty(body.functions) || only('none', 'auto')(value),
   modalities: only(['text']),
   audio: only(),
   prediction: only(),
@@ -119,23 +116,20 @@ const tables: Record<GenerationOperation, Table<string>> = { chat, completions, 
 
 const streamOptions: Table<string> = { include_usage: implemented, include_obfuscation: only(false) }
 
-/**
- * Fields of a message. Clients push a reply back as they got it, so what a reply carries besides its text is neutral when empty.
- * `name` is refused because no chat template of today renders it.
- */
+/** Fields of a message. Clients push a reply back as they got it, so what an engine does not read is neutral when empty. */
 const messageFields: Table<string> = {
   role: implemented,
   content: implemented,
-  name: only(),
-  refusal: only(),
-  reasoning_content: only(''),
-  tool_calls: only([]),
-  function_call: only(),
-  tool_call_id: only(),
+  name: implemented,
+  // Said instead of a content.
+  refusal: (value, message) => only('')(value) || only('')(message.content),
+  reasoning_content: implemented,
+  tool_calls: implemented,
+  function_call: implemented,
+  tool_call_id: implemented,
   annotations: only([]),
   audio: only(),
 }
-const roles: readonly unknown[] = ['system', 'developer', 'user', 'assistant']
 
 const partFields: Table<string> = { type: implemented, text: implemented, prompt_cache_breakpoint: only() }
 
@@ -184,21 +178,28 @@ function refuseTopAlone(body: object): void {
 }
 
 function refuseMessages(messages: readonly unknown[], modelName: string): void {
+  const calls = new Set<unknown>()
   for (const [index, message] of messages.entries()) {
     if (!isRecord(message)) continue
     const path = `messages[${index}]`
-    if (!roles.includes(message.role)) {
-      throw fault.unsupportedValue(
-        `${path}.role`,
-        `Messages with role '${String(message.role)}' are not supported with the model '${modelName}'.`,
-      )
-    }
     refuseFields(messageFields, Object.entries(message), `${path}.`, message, modelName)
-    refuseContent(message.content, `${path}.content`, modelName)
+    refuseContent(message, `${path}.content`, modelName)
+    if (Array.isArray(message.tool_calls)) for (const call of message.tool_calls) calls.add(call?.id)
+    if (message.role === 'tool' && !calls.has(message.tool_call_id))
+      throw fault.invalidValue(
+        `${path}.tool_call_id`,
+        "Messages with role 'tool' must be a response to a preceding message with 'tool_calls' of the same id.",
+      )
   }
 }
 
-function refuseContent(content: unknown, path: string, modelName: string): void {
+/** Messages that say something else need no content. */
+const wordless = ({ role, tool_calls, function_call, refusal }: Readonly<Record<string, unknown>>) =>
+  role === 'function' || !empty(tool_calls) || !only()(function_call) || !only('')(refusal)
+
+function refuseContent(message: Readonly<Record<string, unknown>>, path: string, modelName: string): void {
+  const { content } = message
+  if ((content === undefined || content === null) && wordless(message)) return
   if (content === undefined) throw fault.missingParameter(path)
   if (content === null) {
     throw fault.invalidType(

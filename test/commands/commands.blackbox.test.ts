@@ -9,7 +9,7 @@ import { smallModelSettings } from '../support/models.ts'
 import { runCommand, startProduct } from '../support/product.ts'
 import { ask, encode, openWire } from '../support/socket.ts'
 
-describe('the command line', () => {
+describe('the command line', { timeout: 120_000 }, () => {
   let folder: string
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'parlance-commands-'))
@@ -73,10 +73,9 @@ describe('the command line', () => {
     while (!product.printed().stdout.includes('Stopping')) await turn()
     kept.write(encode({ method: 'GET', path: '/v1/models', headers }))
     const refused = await kept.reply().catch(() => undefined) // closed, or told why
+    const [{ status, body: events }] = await Promise.all([reply, stopped])
     if (refused !== undefined) assert.equal(errorOf(refused).code, 'shutting_down')
-    const { status, body: events } = await reply
-    assert.equal(status, 200)
+    assert.equal(status, 200, events.toString())
     assert.ok(events.toString().endsWith('data: [DONE]\n\n'), events.toString().slice(-300))
-    await stopped
   })
 })

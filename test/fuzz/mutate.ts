@@ -1,5 +1,6 @@
 import { type Dice, dice } from '../support/random.ts'
 import { encode, type RawRequest } from '../support/socket.ts'
+import { corpus } from './corpus.ts'
 
 /** One request of a fuzz run, the same for the same seed and number. */
 export interface Attempt {
@@ -32,68 +33,6 @@ export function attempt(seed: number, number: number, key: string): Attempt {
   if (kind === 'raw') return { kind, bytes: mutateBytes(bytes, chance), framed: false, toHead: false }
   return { kind, bytes, framed: true, toHead: request.method === 'HEAD' }
 }
-
-const model = 'gpt-3.5-turbo'
-const corpus: readonly { path: string; body: Record<string, unknown> }[] = [
-  { path: '/v1/chat/completions', body: { model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 2 } },
-  {
-    path: '/v1/chat/completions',
-    body: {
-      model,
-      messages: [
-        { role: 'system', content: 'Be brief.' },
-        { role: 'user', content: [{ type: 'text', text: '你好 ☕' }] },
-        { role: 'assistant', content: 'Hi.' },
-        { role: 'user', content: 'Go on' },
-      ],
-      max_completion_tokens: 2,
-      temperature: 0.7,
-      top_p: 0.9,
-      n: 2,
-      seed: 5,
-      stop: ['\n', 'END'],
-      user: 'user-1',
-    },
-  },
-  {
-    path: '/v1/chat/completions',
-    body: {
-      model,
-      messages: [{ role: 'user', content: 'Hello' }],
-      max_tokens: 2,
-      stream: true,
-      stream_options: { include_usage: true },
-    },
-  },
-  {
-    path: '/v1/chat/completions',
-    body: {
-      model,
-      messages: [{ role: 'user', content: 'What is the weather in Paris?' }],
-      tools: [
-        {
-          type: 'function',
-          function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
-        },
-      ],
-      tool_choice: 'auto',
-      response_format: { type: 'json_schema', json_schema: { name: 'reply', schema: { type: 'object' } } },
-      logit_bias: { 50: 1 },
-      metadata: { a: 'b' },
-      max_tokens: 2,
-    },
-  },
-  { path: '/v1/completions', body: { model, prompt: 'Once upon a time', max_tokens: 2, echo: false, best_of: 1 } },
-  { path: '/v1/completions', body: { model, prompt: [[1, 2, 3], [4]], max_tokens: 1, temperature: 0, stream: true } },
-  {
-    path: '/v1/embeddings',
-    body: { model: 'text-embedding-ada-002', input: ['Hello', 'world'], encoding_format: 'float', dimensions: 8 },
-  },
-  {
-    path: '/v1/embeddings',
-    body: { model: 'text-embedding-3-small', input: [[83, 1609, 5963], [374]], encoding_format: 'base64' },
-  },
-]
 
 const longText = 'x'.repeat(20_000)
 const odd: readonly unknown[] = [

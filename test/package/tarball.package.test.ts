@@ -30,7 +30,7 @@ test('what `npm ci --omit=dev` installs stays under 200 MiB', async () => {
 
 test('the packed tarball installs, starts from emitted JavaScript and answers an official client', async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: checkout })
-  const packed = JSON.parse(stdout.slice(stdout.indexOf('\n['))) as { filename: string; files: { path: string }[] }[]
+  const packed = JSON.parse(stdout.slice(stdout.search(/^\[/m))) as { filename: string; files: { path: string }[] }[]
   const [{ filename, files }] = packed as [(typeof packed)[0]]
   assert.deepEqual(
     files.map(file => file.path).filter(path => /\.test\.|\.ts$|fixtures/.test(path) && !path.endsWith('.d.ts')),
@@ -46,6 +46,7 @@ test('the packed tarball installs, starts from emitted JavaScript and answers an
   )
   await run('npm', ['install'], { cwd: home })
 
+  await checkLibrary(home)
   const child = spawn(process.execPath, [join(home, 'node_modules', 'parlance', 'bin', 'parlance.cjs'), 'serve'], {
     cwd: home,
     env: {
@@ -74,6 +75,26 @@ test('the packed tarball installs, starts from emitted JavaScript and answers an
     assert.equal(await ended, 0)
   }
 })
+
+/** The tokenizer is a library of its own, with types. */
+async function checkLibrary(home: string): Promise<void> {
+  const source = `import { type Encoding, encodingForModel } from 'parlance/tokens'
+const encoding: Encoding = encodingForModel('gpt-4')
+const tokens: number[] = encoding.encode('tiktoken is great!')
+console.log(JSON.stringify(tokens))
+`
+  await writeFile(join(home, 'library.ts'), source)
+  await writeFile(join(home, 'library.mjs'), source.replaceAll(/type Encoding, |: Encoding|: number\[\]/g, ''))
+  const { stdout } = await run(process.execPath, ['library.mjs'], { cwd: home })
+  assert.equal(stdout, '[83,1609,5963,374,2294,0]\n')
+  const compiler = join(checkout, 'node_modules', '.bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--lib', 'es2024,esnext,dom']
+  await run(compiler, [...options, '--types', '', 'library.ts'], { cwd: home })
+  const { stdout: version } = await run(process.execPath, ['-p', "require('parlance/package.json').version"], {
+    cwd: home,
+  })
+  assert.match(version, /^\d+\.\d+\.\d+\n$/)
+}
 
 async function readyAddress(output: NodeJS.ReadableStream): Promise<string> {
   for await (const line of createInterface({ input: output })) {

@@ -6,7 +6,7 @@ import { type Product, startProduct } from '../support/product.ts'
 import { ask, encode, openWire, type RawReply, type RawRequest } from '../support/socket.ts'
 
 /** What clients never show: the exact bytes around a reply. */
-describe('on the wire', () => {
+describe('on the wire', { timeout: 120_000 }, () => {
   let product: Product
   before(async () => {
     product = await startProduct({ yaml: await smallModelSettings() })

@@ -8,7 +8,7 @@ import { type Product, startProduct } from '../support/product.ts'
 import { ask, encode, openWire, type RawRequest } from '../support/socket.ts'
 import { bad, fine, raw, text } from './table.ts'
 
-describe('bad input', () => {
+describe('bad input', { timeout: 120_000 }, () => {
   let product: Product
   before(async () => {
     product = await startProduct({ yaml: await smallModelSettings() })

@@ -9,7 +9,7 @@ import { ask, encode, openWire } from '../support/socket.ts'
 const canary = 'canary-7f3e9b52-the-prompt-nobody-may-keep'
 const wrongKey = 'sk-canary-b81d40c6e2f7a953'
 
-test('neither a key nor a prompt is ever printed or kept', async () => {
+test('neither a key nor a prompt is ever printed or kept', { timeout: 120_000 }, async () => {
   await using product = await startProduct({ yaml: `log_requests: true\n${await smallModelSettings()}` })
   const seen: string[] = []
   const send = async (path: string, body: string | object, key = product.key) => {

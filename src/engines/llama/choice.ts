@@ -149,7 +149,10 @@ export class Choice implements Task {
     for (const one of said) {
       const tokens = this.#unsaid.splice(0)
       if (one.kind !== 'content') this.#tell({ kind: 'said', ...this.#place(), said: one })
-      else this.#tell({ kind: 'text', ...this.#place(), text: one.text, ...(likely && { likely: tokens }) })
+      else {
+        dropMarks(tokens, characters(one.text))
+        this.#tell({ kind: 'text', ...this.#place(), text: one.text, ...(likely && { likely: tokens }) })
+      }
     }
     return said.length > 0
   }
@@ -180,3 +183,15 @@ export class Choice implements Task {
     return { ...this.#name(), tokens: this.#tokens }
   }
 }
+
+/** Leaves out what stood before a text and is no part of it, such as the mark that ends a thought. @param length of the text */
+function dropMarks(tokens: LikelyToken[], length: number): void {
+  let all = tokens.reduce((sum, { bytes }) => sum + begun(bytes), 0)
+  while (tokens[0] !== undefined && all - begun(tokens[0].bytes) >= length) {
+    all -= begun(tokens[0].bytes)
+    tokens.shift()
+  }
+}
+
+/** Characters that begin in these bytes of UTF-8. */
+const begun = (bytes: readonly number[]) => bytes.reduce((sum, byte) => sum + ((byte & 0xc0) === 0x80 ? 0 : 1), 0)

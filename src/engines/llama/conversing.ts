@@ -9,11 +9,14 @@ export interface Prepared {
   readonly pieces: readonly PromptPiece[]
   /** The beginning of the reply that stands at the end of the prompt. */
   readonly opening: string
-  /** What the reply must fit; undefined: anything. */
-  readonly grammar: string | undefined
+  /** What the reply must fit; undefined: anything. @throws Fault for schemas that cannot be enforced */
+  grammar(): string | undefined
   /** One for each choice. */
   makeParser(): ReplyParser
 }
+
+/** What is said, and what may be answered. */
+export type Conversation = Pick<ChatMessage, 'messages' | 'tools' | 'format'>
 
 /** How far the parser looks back into the prompt. */
 const promptEnd = 64
@@ -35,7 +38,7 @@ export class Conversing {
   }
 
   /** @throws MessagesRefused, TemplateFailed; Fault for tools and schemas that cannot be */
-  prepare({ messages, tools: asked = noTools, format }: ChatMessage): Prepared {
+  prepare({ messages, tools: asked = noTools, format }: Conversation): Prepared {
     const { dialect } = this
     const free = dialect.choose(asked)
     const shown = dialect.conversation(messages, free.tools)
@@ -46,20 +49,21 @@ export class Conversing {
       .join('')
       .slice(-promptEnd)
     const chosen = free.forced === null ? free : dialect.choose({ ...asked, prompt })
-    const grammar = () => this.#grammar(asked, chosen, format)
     const constrained = chosen.forced !== null || format !== undefined || someStrict(chosen.tools)
     const prefix = chosen.forced?.prefix ?? (format === undefined ? [] : closed(prompt))
     return {
       pieces: [...rendered, ...prefix],
       opening: prefix.map(({ text }) => text).join(''),
-      grammar: constrained
-        ? this.#grammars.get([asked, format ?? null, prompt], () => ({ text: grammar(), steps: 0 })).text
-        : undefined,
+      grammar: () => {
+        if (!constrained) return undefined
+        const make = () => ({ text: this.#grammar(asked, chosen, format), steps: 0 })
+        return this.#grammars.get([asked, format ?? null, prompt], make).text
+      },
       makeParser: () => dialect.parser({ tools: chosen.tools, prompt, callsMax: chosen.callsMax }),
     }
   }
 
-  #grammar(asked: ToolsAsked, { tools, callsMax, forced }: ToolsChosen, format: ChatMessage['format']): string {
+  #grammar(asked: ToolsAsked, { tools, callsMax, forced }: ToolsChosen, format: Conversation['format']): string {
     const callable = (names?: readonly string[]): Callable => {
       const some = names === undefined ? tools : tools.filter(tool => names.includes(tool.function.name))
       // A demanded call says how calls are spelt.

@@ -15,6 +15,7 @@ import { type LlamaTokenizer, llamaTokenizer } from './tokenizing/index.ts'
 export type { LlamaOptions } from './settings.ts'
 
 export interface LlamaEngine extends Engine {
+  readonly tokenizer: LlamaTokenizer
   /** Loads the model before the first request does. @throws fault.modelLoadFailed */
   load(): Promise<void>
   /** Of the model's process, while there is one. */

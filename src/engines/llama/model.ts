@@ -102,7 +102,11 @@ function wrapped(
   const start = bos ?? valid(model.tokenEos())
   const endOfTurn = valid(model.eotToken())
   const begin = beginOf(model)
+  const text: Model['text'] = (tokens, spelt = false) =>
+    tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), spelt)
+  const ends: Model['ends'] = token => token === endOfTurn || model.isEogToken(token)
   return {
+    ...legibility(model, text),
     context,
     millis,
     start,

@@ -17,8 +17,9 @@ export class Outbox {
     const last = this.#events.findLastIndex(({ id, choice }) => id === event.id && choice === event.choice)
     const before = this.#events[last]
     if (before?.kind === 'text' && (event.kind === 'text' || event.kind === 'end')) {
-      const likely = before.likely && event.likely ? [...before.likely, ...event.likely] : undefined
-      this.#events[last] = { ...event, text: before.text + event.text, ...(likely && { likely }) }
+      const told = before.likely !== undefined || event.likely !== undefined
+      const likely = [...(before.likely ?? []), ...(event.likely ?? [])]
+      this.#events[last] = { ...event, text: before.text + event.text, ...(told && { likely }) }
     } else this.#events.push(event)
   }
 

@@ -78,13 +78,6 @@ export interface ReplyFormat {
   readonly strict: boolean
 }
 
-/** A message as templates know it: plain text, no parts. */
-export interface TemplateMessage {
-  readonly role: string
-  readonly content: string
-  readonly [field: string]: unknown
-}
-
 export interface CompleteMessage extends Generation {
   readonly type: 'complete'
   /** Each a text or token ids. */

@@ -1,11 +1,11 @@
-import { Fault } from '../../lib/faults.ts'
 import { Choice, type ChoiceSettings, type Prompt } from './choice.ts'
 import { Conversing } from './conversing.ts'
 import type { Model } from './model.ts'
 import { Outbox, type Send } from './outbox.ts'
-import type { ChatMessage, CompleteMessage, Event, Generation, LoadMessage, Refusal } from './protocol.ts'
+import type { ChatMessage, CompleteMessage, Event, Generation, LoadMessage } from './protocol.ts'
+import { Refused, refusalOf } from './refusal.ts'
 import { Scheduler } from './scheduler.ts'
-import { MessagesRefused, type PromptPiece, TemplateFailed } from './templates.ts'
+import type { PromptPiece } from './templates.ts'
 
 const pauseAfterMs = 5
 
@@ -74,10 +74,13 @@ export class Replies {
       this.#conversing = new Conversing(template, spelling => this.#model.isEnd(spelling))
       this.#model.reveal(this.#conversing.dialect.visible)
     }
-    const { pieces, opening, grammar: text, makeParser } = this.#conversing.prepare(request)
+    const prepared = this.#conversing.prepare(request)
+    const { opening, makeParser } = prepared
+    const tokens = this.#tokens(prepared.pieces)
+    const text = prepared.grammar()
     const grammar = text === undefined ? undefined : this.#model.grammar(text)
     return {
-      prompt: { tokens: this.#tokens(pieces) },
+      prompt: { tokens },
       settings: () => ({ parser: makeParser(), opening, ...(grammar && { grammar }) }),
     }
   }
@@ -194,27 +197,4 @@ interface Chat {
   readonly prompt: Prompt
   /** What each choice of it needs for itself. */
   settings(): Pick<ChoiceSettings, 'parser' | 'opening' | 'grammar'>
-}
-
-class Refused extends Error {
-  readonly refusal: Refusal
-
-  constructor(refusal: Refusal) {
-    super(refusal.kind)
-    this.refusal = refusal
-  }
-}
-
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refused) return error.refusal
-  if (error instanceof Fault && error.param !== null)
-    return {
-      kind: 'parameter',
-      parameter: error.param,
-      message: error.message,
-      ...(error.code !== null && { code: error.code }),
-    }
-  const message = error instanceof Error ? error.message : 'unknown error'
-  if (error instanceof MessagesRefused) return { kind: 'messages', message }
-  return { kind: error instanceof TemplateFailed ? 'template' : 'failure', message }
 }

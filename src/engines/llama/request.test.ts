@@ -44,49 +44,38 @@ describe('requests for the model’s process', () => {
     assert.equal(chatAsked(chat({ max_tokens: 5 }), 0).maxTokens, 5)
   })
 
-  it('bring messages into the form that templates know', () => {
-    const { messages } = chatAsked(
-      chat({
-        messages: [
-          {
-            role: 'developer',
-            content: [
-              { type: 'text', text: 'Be' },
-              { type: 'text', text: ' kind' },
-            ],
-          },
-          {
-            role: 'assistant',
-            tool_calls: [
-              { id: '1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } },
-              { id: '2', type: 'function', function: { name: 'g', arguments: 'not JSON' } },
-            ],
-          },
-        ],
-      }),
-      0,
-    )
-    assert.deepEqual(messages, [
-      { role: 'system', content: 'Be kind' },
-      {
-        role: 'assistant',
-        content: '',
-        tool_calls: [
-          { id: '1', type: 'function', function: { name: 'f', arguments: { a: 1 } } },
-          { id: '2', type: 'function', function: { name: 'g', arguments: 'not JSON' } },
-        ],
-      },
-    ])
+  it('carry tools in either form, and nothing when there are none', () => {
+    const definition = { name: 'f' }
+    const tool = { type: 'function' as const, function: definition }
+    assert.deepEqual(chatAsked(chat({ tools: [tool], parallel_tool_calls: false }), 0).tools, {
+      tools: [tool],
+      choice: undefined,
+      parallel: false,
+      older: false,
+    })
+    assert.deepEqual(chatAsked(chat({ functions: [definition], function_call: { name: 'f' } }), 0).tools, {
+      tools: [tool],
+      choice: { type: 'function', function: { name: 'f' } },
+      parallel: false,
+      older: true,
+    })
+    for (const none of [{}, { tools: [] }, { tools: null, tool_choice: 'none' as const }])
+      assert.equal(chatAsked(chat(none), 0).tools, undefined)
   })
 
-  it('refuse what is no text, and too many choices', () => {
-    const image = { type: 'image_url' as const, image_url: { url: 'data:,' } }
+  it('carry the form of the reply', () => {
+    assert.equal(chatAsked(chat({ response_format: { type: 'text' } }), 0).format, undefined)
+    const schema = { type: 'object' }
+    const json_schema = { name: 'a', schema, strict: true }
+    assert.deepEqual(chatAsked(chat({ response_format: { type: 'json_schema', json_schema } }), 0).format, json_schema)
+    assert.equal(chatAsked(chat({ response_format: { type: 'json_object' } }), 0).format?.schema, null)
+  })
+
+  it('refuse too many choices, and tools that are no functions', () => {
+    const custom = { type: 'custom' as const, custom: { name: 'c' } }
     const faulty = (param: string) => (error: unknown) =>
       error instanceof Fault && error.status === 400 && error.param === param
-    assert.throws(
-      () => chatAsked(chat({ messages: [{ role: 'user', content: [image] }] }), 0),
-      faulty('messages.0.content'),
-    )
+    assert.throws(() => chatAsked(chat({ tools: [custom] }), 0), faulty('tools.0.type'))
     assert.throws(() => completionAsked({ model: 'm', prompt: Array(100).fill('x'), n: 100 }, 0), faulty('n'))
   })
 })

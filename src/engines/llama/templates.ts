@@ -76,7 +76,8 @@ export class ChatTemplate {
       eos_token: this.#settings.eosText,
     }
     for (const [name, value] of Object.entries(variables)) environment.set(name, value)
-    const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
+    const said = messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0)
+    const characters = said + (tools === undefined ? 0 : JSON.stringify(tools).length)
     return defused.pieces(this.#run(environment, characters))
   }
 

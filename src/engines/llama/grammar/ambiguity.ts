@@ -36,7 +36,10 @@ export function checkReadings<C extends Choices>(
             spot,
             'alternatives that contain themselves begin alike. Give them a first property that is required and has a different constant value in each.',
           )
-        most = Math.max(most, next.reduce((sum, one) => sum + (readings.get(one) ?? 1), 0))
+        most = Math.max(
+          most,
+          next.reduce((sum, one) => sum + (readings.get(one) ?? 1), 0),
+        )
       }
     }
     if (most > limits.readings) refuse(spot, 'there are too many alternatives that begin alike.')

@@ -1,5 +1,5 @@
 import { type Budget, limits } from './limits.ts'
-import { type Spot, refuse } from './spot.ts'
+import { refuse, type Spot } from './spot.ts'
 
 /** First and last code point, both included. */
 export type Range = readonly [low: number, high: number]
@@ -88,7 +88,18 @@ export class Draft {
       const split = partition(moves, this.budget, this.spot)
       states.push({
         accepting: this.closure(set, at === 0, true).some(state => this.ends.has(state)),
-        edges: joined(split.map(({ range, targets }) => ({ range, to: index(this.closure(targets.filter(state => live.has(state)), false, false).filter(state => live.has(state))) }))),
+        edges: joined(
+          split.map(({ range, targets }) => ({
+            range,
+            to: index(
+              this.closure(
+                targets.filter(state => live.has(state)),
+                false,
+                false,
+              ).filter(state => live.has(state)),
+            ),
+          })),
+        ),
       })
     }
     return trimmed({ states })
@@ -112,7 +123,7 @@ export class Draft {
   private closure(from: readonly number[], atStart: boolean, atEnd: boolean): number[] {
     const seen = new Set(from)
     for (const state of seen) {
-      this.budget.spend(1, this.spot)
+      this.budget.spend(4, this.spot)
       for (const { to, only } of this.jumps[state] ?? [])
         if (only === undefined || (only === 'start' ? atStart : atEnd)) seen.add(to)
     }
@@ -261,8 +272,7 @@ function partition(
 ): readonly Piece[] {
   const borders: { at: number; to: number; change: 1 | -1 }[] = []
   for (const { ranges, to } of moves)
-    for (const [low, high] of ranges)
-      borders.push({ at: low, to, change: 1 }, { at: high + 1, to, change: -1 })
+    for (const [low, high] of ranges) borders.push({ at: low, to, change: 1 }, { at: high + 1, to, change: -1 })
   budget.spend(borders.length, spot)
   borders.sort((a, b) => a.at - b.at)
   const active = new Map<number, number>()
@@ -273,7 +283,7 @@ function partition(
     else active.set(to, count)
     const next = borders[i + 1]?.at
     if (next === undefined || next === at || active.size === 0) continue
-    budget.spend(active.size, spot)
+    budget.spend(2 * active.size, spot)
     pieces.push({ range: [at, next - 1], targets: [...active.keys()] })
   }
   return pieces

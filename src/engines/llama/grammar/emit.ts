@@ -3,7 +3,17 @@ import { type Automaton, ofTexts, otherThan } from './automaton.ts'
 import { limits } from './limits.ts'
 import { numberAutomaton } from './numbers.ts'
 import { joined, literal, type Rules } from './rules.ts'
-import type { ArrayShape, Child, Literals, Member, NumberShape, ObjectShape, Shape, Shapes, StringShape } from './shapes.ts'
+import type {
+  ArrayShape,
+  Child,
+  Literals,
+  Member,
+  NumberShape,
+  ObjectShape,
+  Shape,
+  Shapes,
+  StringShape,
+} from './shapes.ts'
 import { keyOf } from './shapes.ts'
 import { refuse, type Spot } from './spot.ts'
 
@@ -26,7 +36,7 @@ const digitsMax = 15
 /** Writes the rules for the values of schemas. Several schemas can share one set of rules. */
 export class Emitter {
   private readonly entries = new Map<string, Entry>()
-  private readonly automata = new Map<Shape, Automaton | undefined>()
+  private readonly automata = new Map<string, Automaton | undefined>()
   private readonly lists = new Map<string, Automaton>()
   private readonly shapes: Shapes
   private readonly rules: Rules
@@ -108,12 +118,13 @@ export class Emitter {
   }
 
   private automaton(shape: NumberShape | StringShape): Automaton | undefined {
-    if (!this.automata.has(shape)) {
+    const key = descriptionOf(shape)
+    if (!this.automata.has(key)) {
       const { budget } = this.shapes
       const made = shape.kind === 'string' ? this.shapes.texts(shape) : numberAutomaton(shape, budget, shape.spot)
-      this.automata.set(shape, made)
+      this.automata.set(key, made)
     }
-    return this.automata.get(shape)
+    return this.automata.get(key)
   }
 
   /** How many items there can be. */
@@ -254,6 +265,16 @@ function isPlainNumber({ min, max, multiplesOf }: NumberShape): boolean {
 
 const isPlainString = ({ patterns, formats }: StringShape) => patterns.length + formats.length === 0
 
+/** Equal for shapes that allow the same values. */
+function descriptionOf(shape: NumberShape | StringShape): string {
+  if (shape.kind === 'string')
+    return JSON.stringify([shape.min, shape.max, shape.formats, shape.patterns.map(({ source }) => source)])
+  const bounds = [shape.min, shape.max].map(
+    bound => bound && [String(bound.value.units), bound.value.scale, bound.exclusive],
+  )
+  return JSON.stringify([shape.integer, bounds, shape.multiplesOf.map(({ units, scale }) => [String(units), scale])])
+}
+
 interface Counted {
   readonly members: readonly Member[]
   readonly extra: { child: Child; min: number; max: number | undefined } | undefined
@@ -271,10 +292,12 @@ function counted({ members, extra, min, max = Infinity, spot }: ObjectShape): Co
   const most = extra === undefined ? members.length : Infinity
   if (required.length > max || most < min) return undefined
   if (max === required.length) return { members: required, extra: undefined, empty: required.length === 0 }
-  if (optional > 0 && max < most) refuse(spot, `'maxProperties' is not supported beside properties that may be left out.`)
+  if (optional > 0 && max < most)
+    refuse(spot, `'maxProperties' is not supported beside properties that may be left out.`)
   const room = max === Infinity ? undefined : max - required.length
   if (min <= required.length) return { members, extra: extra && { child: extra, min: 0, max: room }, empty: true }
-  if (min === most) return { members: members.map(member => ({ ...member, required: true })), extra: undefined, empty: false }
+  if (min === most)
+    return { members: members.map(member => ({ ...member, required: true })), extra: undefined, empty: false }
   // Further properties may repeat a name, so that two of them can count as one.
   if (optional === 0 && extra !== undefined && min === required.length + 1)
     return { members, extra: { child: extra, min: 1, max: room }, empty: false }

@@ -1,4 +1,4 @@
-import { type Automaton } from './automaton.ts'
+import type { Automaton } from './automaton.ts'
 import { Budget } from './limits.ts'
 import { patternAutomaton } from './pattern.ts'
 import type { Spot } from './spot.ts'
@@ -54,6 +54,8 @@ export type Format = keyof typeof sources
 export const formatNames = Object.keys(sources)
 export const isFormat = (name: string): name is Format => Object.hasOwn(sources, name)
 
+/** Once for each format and process, and not a caller's work. */
+const ownSteps = 1_000_000
 const made = new Map<Format, Automaton>()
 
 /** The texts of a format. RFC 3339 for dates, times and durations; at most nine digits in a row where the RFC has no end. */
@@ -61,7 +63,7 @@ export function formatAutomaton(format: Format): Automaton {
   const known = made.get(format)
   if (known !== undefined) return known
   const spot: Spot = { place: { param: 'format', subject: `the format '${format}'` }, path: [] }
-  const automaton = patternAutomaton(`^(?:${sources[format]})$`, new Budget(), spot)
+  const automaton = patternAutomaton(`^(?:${sources[format]})$`, new Budget(ownSteps), spot)
   if (automaton === undefined) throw new Error(`The format '${format}' has no text`)
   made.set(format, automaton)
   return automaton

@@ -1,9 +1,11 @@
-import { type Spot, refuse } from './spot.ts'
+import { refuse, type Spot } from './spot.ts'
 
 /** What one grammar may cost. OpenAI's own limits for strict schemas (`strict.ts`) fit well inside. */
 export const limits = {
   /** Objects and arrays of the schema document inside one another. */
   depth: 100,
+  /** Schemas inside one another when references are followed. */
+  references: 500,
   /** JSON values in the schema document. */
   values: 60_000,
   /** Characters of all its strings and keys together. */
@@ -19,7 +21,7 @@ export const limits = {
   /** States of the automaton of one pattern, format, range or list of values. */
   states: 3_000,
   /** Units of work, each well under a microsecond. */
-  steps: 300_000,
+  steps: 150_000,
   /** Characters of the finished text. llama.cpp reads it again for every reply. */
   grammarCharacters: 512 * 1024,
 } as const
@@ -27,10 +29,15 @@ export const limits = {
 /** Work that one grammar still may cost. */
 export class Budget {
   spent = 0
+  private readonly steps: number
+
+  constructor(steps: number = limits.steps) {
+    this.steps = steps
+  }
 
   /** @throws fault.invalidValue when the work is more than a request may cost */
   spend(steps: number, spot: Spot): void {
     this.spent += steps
-    if (this.spent > limits.steps) refuse(spot, 'the schema is too complex to be enforced.')
+    if (this.spent > this.steps) refuse(spot, 'the schema is too complex to be enforced.')
   }
 }

@@ -29,12 +29,14 @@ export interface Node {
 }
 
 export interface ObjectPart {
-  properties: Map<string, Node>
-  required: Set<string>
-  additional?: Node
-  min: number
-  max?: number
+  readonly properties: ReadonlyMap<string, Node>
+  readonly required: ReadonlySet<string>
+  readonly additional?: Node
+  readonly min: number
+  readonly max?: number
 }
+
+const unrestricted: ObjectPart = { properties: new Map(), required: new Set(), min: 0 }
 
 export interface Bound {
   readonly value: Decimal
@@ -62,6 +64,8 @@ const annotations = new Set([
   'discriminator',
 ])
 
+const isAnnotation = (keyword: string) => annotations.has(keyword) || keyword.startsWith('x-')
+
 /**
  * Reads the schemas of one document as they are needed. Nothing is passed over: keywords that are unknown or cannot be enforced are
  * refused where they stand. A schema that several references lead to is one node.
@@ -71,6 +75,7 @@ export class SchemaReader {
   readonly place: Place
   private readonly known = new Map<Json, Node>()
   private count: number
+  private depth = 0
   private readonly budget: Budget
 
   /**
@@ -102,7 +107,7 @@ export class SchemaReader {
   /** An object without properties. */
   closed(): Node {
     const node = this.plain(['object'])
-    node.object.additional = Object.assign(this.empty(node.spot), { never: true })
+    node.object = { ...unrestricted, additional: Object.assign(this.empty(node.spot), { never: true }) }
     return node
   }
 
@@ -118,7 +123,7 @@ export class SchemaReader {
       number: { min: [], max: [], multiplesOf: [] },
       string: { min: 0, patterns: [] },
       array: { prefix: [], min: 0 },
-      object: { properties: new Map(), required: new Set(), min: 0 },
+      object: unrestricted,
     }
   }
 
@@ -129,13 +134,22 @@ export class SchemaReader {
     if (known !== undefined) return known
     const node = this.empty(spot)
     this.known.set(schema, node)
+    if (++this.depth > limits.references) refuse(spot, 'references lead to references too often.')
     for (const [keyword, value] of Object.entries(schema)) {
       this.budget.spend(1, spot)
-      if (annotations.has(keyword) || keyword.startsWith('x-')) continue
+      if (isAnnotation(keyword)) continue
       const read = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined
       const at = below(spot, keyword)
       if (read === undefined) refuse(at, `'${quoted(keyword).slice(1, -1)}' is not supported.`)
       read({ node, value, at, schema, child: (inner, ...keys) => this.node(inner, below(at, ...keys)), reader: this })
+    }
+    this.depth--
+    const [only, ...others] = Object.keys(schema).filter(keyword => !isAnnotation(keyword))
+    const [target] = node.all
+    // A mere reference is what it refers to, so that many of them are one place.
+    if ((only === '$ref' || only === 'allOf') && others.length === 0 && node.all.length === 1 && target !== undefined) {
+      this.known.set(schema, target)
+      return target
     }
     if (schema.nullable === true && node.kinds !== undefined) node.kinds = new Set([...node.kinds, 'null'])
     return node
@@ -145,7 +159,10 @@ export class SchemaReader {
   target(reference: string, at: Spot): Node {
     if (reference !== '#' && !reference.startsWith('#/'))
       refuse(at, `the reference ${quoted(reference)} is not supported: only references inside the schema ('#/…') are.`)
-    const path = reference.split('/').slice(1).map(part => unescaped(part, at))
+    const path = reference
+      .split('/')
+      .slice(1)
+      .map(part => unescaped(part, at))
     let found: Json | undefined = this.document
     for (const key of path) {
       this.budget.spend(1, at)
@@ -180,7 +197,8 @@ function measured(document: unknown, root: Spot): Json {
     if (typeof value === 'string') characters += value.length
     if (characters > limits.characters) refuse(root, `a schema can hold at most ${limits.characters} characters.`)
     if (Array.isArray(value)) return value.every(item => check(item, depth + 1))
-    if (!isObject(value)) return value === null || ['boolean', 'string'].includes(typeof value) || Number.isFinite(value)
+    if (!isObject(value))
+      return value === null || ['boolean', 'string'].includes(typeof value) || Number.isFinite(value)
     return Object.entries(value).every(([key, item]) => {
       characters += key.length
       return check(item, depth + 1)
@@ -239,8 +257,12 @@ const keywords: Readonly<Record<string, (reading: Reading) => void>> = {
     node.number.multiplesOf.push(decimal(divisor))
   },
 
-  minLength: ({ node, value, at }) => void (node.string.min = count(value, at)),
-  maxLength: ({ node, value, at }) => void (node.string.max = count(value, at)),
+  minLength: ({ node, value, at }) => {
+    node.string.min = count(value, at)
+  },
+  maxLength: ({ node, value, at }) => {
+    node.string.max = count(value, at)
+  },
   pattern: ({ node, value, at }) => void node.string.patterns.push({ source: text(value, at), spot: at }),
   format: ({ node, value, at }) => {
     const name = text(value, at)
@@ -253,31 +275,48 @@ const keywords: Readonly<Record<string, (reading: Reading) => void>> = {
     else if (schema.prefixItems !== undefined) refuse(at, `a list of 'items' and 'prefixItems' exclude each other.`)
     else node.array.prefix = value.map((inner, i) => child(inner, i))
   },
-  prefixItems: ({ node, value, at, child }) => void (node.array.prefix = list(value, at).map((inner, i) => child(inner, i))),
+  prefixItems: ({ node, value, at, child }) => {
+    node.array.prefix = list(value, at).map((inner, i) => child(inner, i))
+  },
   additionalItems: ({ node, value, child, schema }) => {
     if (Array.isArray(schema.items)) node.array.rest = child(value)
   },
-  minItems: ({ node, value, at }) => void (node.array.min = count(value, at)),
-  maxItems: ({ node, value, at }) => void (node.array.max = count(value, at)),
+  minItems: ({ node, value, at }) => {
+    node.array.min = count(value, at)
+  },
+  maxItems: ({ node, value, at }) => {
+    node.array.max = count(value, at)
+  },
   uniqueItems: ({ value, at, schema }) => {
     if (flag(value, at) && schema.maxItems !== 1 && schema.maxItems !== 0) refuse(at, `'uniqueItems' is not supported.`)
   },
 
   properties: ({ node, value, at, child }) => {
     if (!isObject(value)) refuse(at, 'an object of schemas is needed.')
-    node.object.properties = new Map(Object.entries(value).map(([name, inner]) => [name, child(inner, name)]))
+    const properties = new Map(Object.entries(value).map(([name, inner]) => [name, child(inner, name)]))
+    node.object = { ...node.object, properties }
   },
-  required: ({ node, value, at }) => void (node.object.required = new Set(texts(value, at))),
-  additionalProperties: ({ node, value, child }) => void (node.object.additional = child(value)),
-  minProperties: ({ node, value, at }) => void (node.object.min = count(value, at)),
-  maxProperties: ({ node, value, at }) => void (node.object.max = count(value, at)),
+  required: ({ node, value, at }) => {
+    node.object = { ...node.object, required: new Set(texts(value, at)) }
+  },
+  additionalProperties: ({ node, value, child }) => {
+    const additional = child(value)
+    node.object = { ...node.object, additional }
+  },
+  minProperties: ({ node, value, at }) => {
+    node.object = { ...node.object, min: count(value, at) }
+  },
+  maxProperties: ({ node, value, at }) => {
+    node.object = { ...node.object, max: count(value, at) }
+  },
 }
 
 /** Formats of OpenAPI for numbers. */
 function readNumberFormat({ number }: Node, name: string, at: Spot): void {
   if (name === 'float' || name === 'double') return
   const bits = name === 'int32' ? 31n : name === 'int64' ? 63n : undefined
-  if (bits === undefined) refuse(at, `the format ${quoted(name)} is not supported. Supported: ${formatNames.join(', ')}.`)
+  if (bits === undefined)
+    refuse(at, `the format ${quoted(name)} is not supported. Supported: ${formatNames.join(', ')}.`)
   number.min.push({ value: { units: -(2n ** bits), scale: 0 }, exclusive: false })
   number.max.push({ value: { units: 2n ** bits - 1n, scale: 0 }, exclusive: false })
 }
@@ -285,7 +324,8 @@ function readNumberFormat({ number }: Node, name: string, at: Spot): void {
 const text = (value: Json, at: Spot) => (typeof value === 'string' ? value : refuse(at, 'a string is needed.'))
 const flag = (value: Json, at: Spot) => (typeof value === 'boolean' ? value : refuse(at, 'a boolean is needed.'))
 const numeric = (value: Json, at: Spot) => (typeof value === 'number' ? value : refuse(at, 'a number is needed.'))
-const list = (value: Json, at: Spot): readonly Json[] => (Array.isArray(value) ? value : refuse(at, 'a list is needed.'))
+const list = (value: Json, at: Spot): readonly Json[] =>
+  Array.isArray(value) ? value : refuse(at, 'a list is needed.')
 const texts = (value: Json, at: Spot) => list(value, at).map(item => text(item, at))
 
 function schemas(value: Json, at: Spot): readonly Json[] {

@@ -1,6 +1,6 @@
 import { type Automaton, Draft, type Range } from './automaton.ts'
 import type { Budget } from './limits.ts'
-import { type Spot, refuse } from './spot.ts'
+import { refuse, type Spot } from './spot.ts'
 
 /** A decimal number, exactly: `units` / 10^`scale`. */
 export interface Decimal {

@@ -1,6 +1,6 @@
 import { type Automaton, anyCharacter, characters, complement, Draft, type Range, union, within } from './automaton.ts'
 import { type Budget, limits } from './limits.ts'
-import { quoted, type Spot, refuse } from './spot.ts'
+import { quoted, refuse, type Spot } from './spot.ts'
 
 /**
  * Regular expressions of JSON Schema (ECMA-262 with the `u` flag) as automata. What is no regular language or would need much work
@@ -39,7 +39,11 @@ function append(draft: Draft, expression: Expression, from: number, budget: Budg
   switch (expression.kind) {
     case 'set': {
       const to = draft.state()
-      draft.move(from, expression.ranges.flatMap(range => within(range, characters)), to)
+      draft.move(
+        from,
+        expression.ranges.flatMap(range => within(range, characters)),
+        to,
+      )
       return to
     }
     case 'sequence':

@@ -1,6 +1,6 @@
-import { acceptsAll, type Automaton, characters, type Range, type State, within } from './automaton.ts'
+import { type Automaton, acceptsAll, characters, type Range, type State, within } from './automaton.ts'
 import { type Budget, limits } from './limits.ts'
-import { type Spot, refuse } from './spot.ts'
+import { refuse, type Spot } from './spot.ts'
 
 /** How the characters of an automaton stand in the grammar: as they are, or inside a JSON string. */
 export type Spelling = 'text' | 'string'
@@ -17,6 +17,7 @@ export class Rules {
   private readonly bodies = new Map<string, string>()
   private readonly names = new Map<string, string>()
   private readonly automata = new Map<Automaton, string>()
+  private readonly counts = new Map<string, string>()
   private size = 0
   private readonly budget: Budget
 
@@ -151,9 +152,15 @@ export class Rules {
   private upTo(item: string, count: number, spot: Spot): string {
     if (count <= 0) return ''
     if (count <= chainMax) return `${`(${item} `.repeat(count).trimEnd()}${')?'.repeat(count)}`
-    const power = 2 ** Math.floor(Math.log2(count))
+    const key = `${count} ${item}`
+    const known = this.counts.get(key)
+    if (known !== undefined) return known
+    let power = chainMax
+    while (power * 2 <= count) power *= 2
     const most = joined(this.exactly(item, power, spot), this.upTo(item, count - power, spot))
-    return this.rule(`${most} | ${this.upTo(item, power - 1, spot)}`, spot)
+    const made = this.rule(`${most} | ${this.upTo(item, power - 1, spot)}`, spot)
+    this.counts.set(key, made)
+    return made
   }
 }
 
@@ -162,7 +169,10 @@ const lowPair = '[0-7] [0-9a-fA-F] [0-9a-fA-F]'
 /** Two halves of a surrogate pair: one character. */
 const pair = '[89abAB] [0-9a-fA-F] [0-9a-fA-F] "\\\\u" [dD] [c-fC-F] [0-9a-fA-F] [0-9a-fA-F]'
 
-export const joined = (...parts: readonly string[]) => parts.filter(part => part !== '').join(' ')
+/** One after the other. By concatenation, which does not copy: parts can be long, and are put together from the end. */
+export function joined(...parts: readonly string[]): string {
+  return parts.reduce((all, part) => (all === '' ? part : part === '' ? all : `${all} ${part}`), '')
+}
 
 /** The text as a literal of the grammar. */
 export function literal(text: string): string {
@@ -175,7 +185,8 @@ function sequence(pieces: readonly string[]): string {
   for (const piece of pieces) {
     const last = out.at(-1)
     if (piece === '' || piece === '""') continue
-    if (last !== undefined && isLiteral(last) && isLiteral(piece)) out[out.length - 1] = last.slice(0, -1) + piece.slice(1)
+    if (last !== undefined && isLiteral(last) && isLiteral(piece))
+      out[out.length - 1] = last.slice(0, -1) + piece.slice(1)
     else out.push(piece)
   }
   return out.length === 0 ? '""' : out.join(' ')
@@ -190,8 +201,13 @@ function spellings(ranges: readonly Range[], spelling: Spelling): string[] {
   const included = (code: number) => includes(ranges, code)
   const short = [...shortEscapes].filter(([code]) => included(code)).map(([, letter]) => letter)
   if (short.length > 0) out.push(`"\\\\" [${short.join('')}]`)
-  for (const [start, first] of [['0', 0x00], ['1', 0x10]] as const) {
-    const digits = Array.from({ length: 16 }, (_, i) => i).filter(i => included(first + i) && !shortEscapes.has(first + i))
+  for (const [start, first] of [
+    ['0', 0x00],
+    ['1', 0x10],
+  ] as const) {
+    const digits = Array.from({ length: 16 }, (_, i) => i).filter(
+      i => included(first + i) && !shortEscapes.has(first + i),
+    )
     if (digits.length > 0) out.push(`"\\\\u00${start}" [${digits.map(digit => digit.toString(16)).join('')}]`)
   }
   return out

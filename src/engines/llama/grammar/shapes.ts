@@ -2,7 +2,7 @@ import { type Automaton, accepts, intersection, ofLength } from './automaton.ts'
 import { type Format, formatAutomaton } from './formats.ts'
 import { type Budget, limits } from './limits.ts'
 import { type Json, type Kind, kinds, type Node } from './nodes.ts'
-import { type NumberRange, numberAutomaton } from './numbers.ts'
+import type { NumberRange } from './numbers.ts'
 import { patternAutomaton } from './pattern.ts'
 import { refuse, type Spot } from './spot.ts'
 import { satisfies } from './validity.ts'
@@ -152,7 +152,8 @@ export class Shapes {
       const values = first.filter(value => {
         this.budget.spend(2, spot)
         return (
-          texts.every(set => set.has(canonical(value))) && nodes.every(node => satisfies(value, node, this, { flat: true }))
+          texts.every(set => set.has(canonical(value))) &&
+          nodes.every(node => satisfies(value, node, this, { flat: true }))
         )
       })
       return values.length === 0 ? [] : [{ kind: 'literals', values }]
@@ -213,8 +214,14 @@ export function canonical(value: Json): string {
 const isList = (value: Json): value is readonly Json[] => Array.isArray(value)
 
 function numberOf(nodes: readonly Node[], spot: Spot, integer: boolean): NumberShape {
-  const min = tightest(nodes.flatMap(node => node.number.min), 1n)
-  const max = tightest(nodes.flatMap(node => node.number.max), -1n)
+  const min = tightest(
+    nodes.flatMap(node => node.number.min),
+    1n,
+  )
+  const max = tightest(
+    nodes.flatMap(node => node.number.max),
+    -1n,
+  )
   return {
     kind: 'number',
     spot,
@@ -263,7 +270,10 @@ function arrayOf(nodes: readonly Node[], spot: Spot): ArrayShape[] {
  */
 function objectOf(nodes: readonly Node[], spot: Spot, budget: Budget): ObjectShape[] {
   const parts = nodes.map(node => node.object)
-  const names = new Set([...parts.flatMap(part => [...part.properties.keys()]), ...parts.flatMap(part => [...part.required])])
+  const names = new Set([
+    ...parts.flatMap(part => [...part.properties.keys()]),
+    ...parts.flatMap(part => [...part.required]),
+  ])
   const required = new Set(parts.flatMap(part => [...part.required]))
   const members: Member[] = []
   for (const name of names) {

@@ -65,7 +65,7 @@ class StrictCheck {
   schema(schema: Json | undefined, spot: Spot, depth: number): void {
     if (depth > strictLimits.depth)
       refuse(spot, `the schema is nested too deeply: at most ${strictLimits.depth} levels are accepted.`)
-    if (!isObject(schema)) refuse(spot, 'schema must have a \'type\' key.')
+    if (!isObject(schema)) refuse(spot, "schema must have a 'type' key.")
     for (const keyword of refused)
       if (Object.hasOwn(schema, keyword)) refuse(below(spot, keyword), `'${keyword}' is not permitted.`)
     const types = Array.isArray(schema.type) ? schema.type : [schema.type]
@@ -110,7 +110,10 @@ class StrictCheck {
       }
     }
     if (schema.items !== undefined) this.schema(schema.items, below(spot, 'items'), depth + 1)
-    for (const [keyword, step] of [['anyOf', 0], ['prefixItems', 1]] as const) {
+    for (const [keyword, step] of [
+      ['anyOf', 0],
+      ['prefixItems', 1],
+    ] as const) {
       const list = schema[keyword]
       if (!Array.isArray(list)) continue
       for (const [i, part] of list.entries()) this.schema(part, below(spot, keyword, i), depth + step)

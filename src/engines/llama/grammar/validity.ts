@@ -15,7 +15,12 @@ const depthMax = 200
  * Whether a value of an `enum` or `const` satisfies the schema that stands beside it. `oneOf` counts as `anyOf`.
  * @param options.flat leaves out `$ref`, `allOf`, `anyOf` and `oneOf` of the node itself
  */
-export function satisfies(value: Json, node: Node, texts: Texts, options: { flat?: boolean; depth?: number } = {}): boolean {
+export function satisfies(
+  value: Json,
+  node: Node,
+  texts: Texts,
+  options: { flat?: boolean; depth?: number } = {},
+): boolean {
   const { flat = false, depth = 0 } = options
   texts.budget.spend(2, node.spot)
   if (depth > depthMax) refuse(node.spot, 'the schema refers to itself with nothing in between.')
@@ -51,7 +56,9 @@ function fitsNumber(value: number, { number }: Node): boolean {
   const own = decimal(value)
   const above = ({ value: bound, exclusive }: Bound) => difference(own, bound) > (exclusive ? 0n : -1n)
   const below = ({ value: bound, exclusive }: Bound) => difference(bound, own) > (exclusive ? 0n : -1n)
-  return number.min.every(above) && number.max.every(below) && number.multiplesOf.every(divisor => divides(divisor, own))
+  return (
+    number.min.every(above) && number.max.every(below) && number.multiplesOf.every(divisor => divides(divisor, own))
+  )
 }
 
 function difference(a: Decimal, b: Decimal): bigint {
@@ -61,13 +68,16 @@ function difference(a: Decimal, b: Decimal): bigint {
 
 function divides(divisor: Decimal, value: Decimal): boolean {
   const scale = Math.max(divisor.scale, value.scale)
-  return (value.units * 10n ** BigInt(scale - value.scale)) % (divisor.units * 10n ** BigInt(scale - divisor.scale)) === 0n
+  return (
+    (value.units * 10n ** BigInt(scale - value.scale)) % (divisor.units * 10n ** BigInt(scale - divisor.scale)) === 0n
+  )
 }
 
 function fitsString(value: string, { string, spot }: Node, texts: Texts): boolean {
   const length = [...value].length
   if (length < string.min || length > (string.max ?? length)) return false
-  if (!string.patterns.every(({ source, spot: at }) => texts.matches(value, { pattern: source, spot: at }))) return false
+  if (!string.patterns.every(({ source, spot: at }) => texts.matches(value, { pattern: source, spot: at })))
+    return false
   texts.budget.spend(1, spot)
   return string.format === undefined || texts.matches(value, { format: string.format })
 }

@@ -2,15 +2,16 @@
  * The process of one model's tokenizer: llama.cpp with the vocabulary alone, no weights. A process of its own because a long text
  * keeps llama.cpp busy for seconds, in which the replies of the model must go on. Forked by `index.ts`, speaks `messages.ts`.
  */
+import { Conversing } from '../conversing.ts'
 import { promptTokens } from '../model.ts'
 import { loadBindings, type NativeModel } from '../native.ts'
-import { ChatTemplate, MessagesRefused, TemplateFailed } from '../templates.ts'
+import { refusalOf } from '../refusal.ts'
 import { Pieces } from '../text.ts'
 import type { FromTokenizer, Job, LoadVocabulary, ToTokenizer } from './messages.ts'
 
 interface Loaded {
   readonly model: NativeModel
-  readonly template: ChatTemplate | undefined
+  readonly chat: Conversing | undefined
 }
 
 let loaded: Loaded | undefined
@@ -24,7 +25,7 @@ process.on('message', async (message: ToTokenizer) => {
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown error'
     if (message.type === 'load') await send({ type: 'failed', reason })
-    else await send({ type: 'refused', refusal: { kind: kindOf(error), message: reason } })
+    else await send({ type: 'refused', refusal: refusalOf(error) })
   }
 })
 // The server ends this process when it is done with it.
@@ -40,17 +41,17 @@ async function load({ file, template }: LoadVocabulary): Promise<Loaded> {
   const useMmap = bindings.getSupportsMmap()
   const model = new bindings.AddonModel(file, { addonExports: bindings, gpuLayers: 0, useMmap, vocabOnly: true })
   if (!(await model.init())) throw new Error(says.trim().slice(0, 500))
-  return { model, template: template === null ? undefined : new ChatTemplate(template) }
+  return { model, chat: template === null ? undefined : new Conversing(template, () => false) }
 }
 
 /** Sends what the job asked for; returns how many tokens there are. */
-async function run({ model, template }: Loaded, job: Job): Promise<number> {
+async function run({ model, chat }: Loaded, job: Job): Promise<number> {
   switch (job.type) {
     case 'count':
       return model.tokenize(job.text, job.special).length
     case 'chat':
-      if (template === undefined) throw new Error('The model has no chat template')
-      return promptTokens(model, template.render(job.messages)).length
+      if (chat === undefined) throw new Error('The model has no chat template')
+      return promptTokens(model, chat.prepare(job.conversation).pieces).length
     case 'encode': {
       const tokens = model.tokenize(job.text, job.special)
       for (let at = 0; at < tokens.length; at += partTokens)
@@ -86,11 +87,6 @@ async function sendPieces(model: NativeModel, tokens: Uint32Array): Promise<void
     text = ''
     ends = []
   }
-}
-
-function kindOf(error: unknown): 'messages' | 'template' | 'failure' {
-  if (error instanceof MessagesRefused) return 'messages'
-  return error instanceof TemplateFailed ? 'template' : 'failure'
 }
 
 /** Settles when the message has left this process, so that nothing piles up. */

@@ -5,7 +5,7 @@ import type { ChatRequest } from '../../../wire/chat.ts'
 import { type Pieces, type Tokenizer, unknownToken } from '../../tokenizer.ts'
 import type { Description } from '../file.ts'
 import type { Refusal } from '../protocol.ts'
-import { chatAsked } from '../request.ts'
+import { chatAsked, faultOf } from '../request.ts'
 import type { Settings } from '../settings.ts'
 import type { FromTokenizer, Job, LoadVocabulary, Part, ToTokenizer } from './messages.ts'
 
@@ -38,8 +38,14 @@ export function llamaTokenizer(settings: Settings, describe: () => Promise<Descr
     count: async (text, signal) => (await queue.add({ type: 'count', text, special: false }, signal)).count,
     async countChat(request: ChatRequest, signal) {
       if ((await queue.description()).template === null) throw fault.wrongAbility(name, 'chat')
-      const { messages } = chatAsked(request, 0)
-      return { tokens: (await queue.add({ type: 'chat', messages }, signal)).count, assumptions: [] }
+      const asked = chatAsked(request, 0)
+      const { messages, tools, format } = asked
+      const conversation = { messages, ...(tools && { tools }), ...(format && { format }) }
+      try {
+        return { tokens: (await queue.add({ type: 'chat', conversation }, signal)).count, assumptions: [] }
+      } catch (error) {
+        throw error instanceof Refused ? faultOf(error.refusal, asked, { name, limit: 0 }) : error
+      }
     },
     ids: {
       async encode(text, special, signal) {
@@ -149,7 +155,9 @@ class Queue {
       const child = await this.#ready()
       next.resolve(await child.run(next.job, jobMsMax))
     } catch (error) {
-      next.reject(this.#faultOf(error))
+      next.reject(
+        error instanceof Fault || error instanceof Refused ? error : fault.engineCrashed(this.#settings.name, error),
+      )
       if (!(error instanceof Refused)) await this.#end()
     }
     this.#running = undefined
@@ -192,25 +200,14 @@ class Queue {
     const reason = error instanceof Error ? error.message : 'unknown reason'
     return fault.modelLoadFailed(this.#settings.name, reason.replaceAll(this.#settings.file, 'the file'), error)
   }
-
-  #faultOf(error: unknown): Fault {
-    if (error instanceof Fault) return error
-    const { name } = this.#settings
-    if (!(error instanceof Refused)) return fault.engineCrashed(name, error)
-    const { refusal } = error
-    if (refusal.kind !== 'messages') return fault.internal(new Error(JSON.stringify(refusal)))
-    return fault.invalidValue(
-      'input',
-      `The chat template of the model '${name}' refuses these messages: ${refusal.message}`,
-    )
-  }
 }
 
+/** The process says no; of anything but a chat that is not the caller's fault. */
 class Refused extends Error {
   readonly refusal: Refusal
 
   constructor(refusal: Refusal) {
-    super(refusal.kind)
+    super(JSON.stringify(refusal))
     this.refusal = refusal
   }
 }

@@ -2,7 +2,8 @@
  * What the server's process and the process of a tokenizer say to one another. The server sends `load` once, then one job at a time;
  * the child answers `load` with `loaded` or `failed`, and a job with any number of `part`, then `done`, or with `refused`.
  */
-import type { Refusal, TemplateMessage, TemplateSettings } from '../protocol.ts'
+import type { Conversation } from '../conversing.ts'
+import type { Refusal, TemplateSettings } from '../protocol.ts'
 
 export type ToTokenizer = LoadVocabulary | Job
 
@@ -15,7 +16,7 @@ export interface LoadVocabulary {
 export type Job =
   | { readonly type: 'encode' | 'count'; readonly text: string; readonly special: boolean }
   | { readonly type: 'decode' | 'pieces'; readonly tokens: Uint32Array }
-  | { readonly type: 'chat'; readonly messages: readonly TemplateMessage[] }
+  | { readonly type: 'chat'; readonly conversation: Conversation }
 
 export type FromTokenizer =
   | { readonly type: 'loaded' }
