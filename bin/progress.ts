@@ -27,10 +27,10 @@ export class Progress {
 
 const silentMs = 2000
 
-/** `12.3 of 45.6 MB, 27 %, 3 s left`; without a total, what was done. */
+/** `12.3 of 45.6 MB, 27 %, 3 s left`; how long it took so far where the total is not known, or all is read. */
 export function howFar(done: number, total: number | undefined, elapsedMs: number): string {
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
-  if (total === undefined || total === 0) return `${megabytes(done)} MB, ${Math.round(elapsedMs / 1000)} s`
+  if (total === undefined || done >= total) return `${megabytes(done)} MB, ${Math.round(elapsedMs / 1000)} s`
   const left = done === 0 ? '' : `, ${Math.ceil((elapsedMs * (total - done)) / done / 1000)} s left`
   return `${megabytes(done)} of ${megabytes(total)} MB, ${Math.floor((100 * done) / total)} %${left}`
 }

@@ -53,12 +53,14 @@ const letter = /^\p{L}$/u
 const visible = /^\S$/
 
 /**
- * The last place where a text can be cut so that the tokens of both parts are those of the whole, in every encoding of OpenAI's: after
- * a single line feed, before a letter. 0 when there is none near the end.
+ * The last place where a text can be cut so that the tokens of both parts are those of the whole, in every encoding of OpenAI's: before
+ * a word with the one space in front of it, or after the one line feed in front of a word. 0 when there is none near the end.
  */
 export function lastCut(text: string): number {
-  for (let at = text.length - 1; at > Math.max(1, text.length - cutSearch); at--)
-    if (text[at - 1] === '\n' && letter.test(text[at]!) && visible.test(text[at - 2]!)) return at
+  for (let at = text.length - 2; at > Math.max(1, text.length - cutSearch); at--) {
+    const before = text[at] === ' ' ? at : text[at] === '\n' ? at + 1 : 0
+    if (before > 0 && letter.test(text[at + 1]!) && visible.test(text[at - 1]!)) return before
+  }
   return 0
 }
 
@@ -94,6 +96,6 @@ function tooLarge(name: string, blockLength: number | 'whole'): UsageError {
   return new UsageError(
     blockLength === 'whole'
       ? `${name} is too long for the tokenizer of a model: it takes ${wholeMax >> 20} million characters at once. Split it, or use --encoding.`
-      : `${name} holds ${stretchMax >> 20} million characters without a line that begins with a letter. Split it.`,
+      : `${name} holds ${stretchMax >> 20} million characters without a space. Split it.`,
   )
 }

@@ -129,6 +129,8 @@ const messageFields: Table<string> = {
   tool_call_id: implemented,
   annotations: only([]),
   audio: only(),
+  // What a client's helper read out of the content; it sends its own messages back.
+  parsed: implemented,
 }
 
 const partFields: Table<string> = { type: implemented, text: implemented, prompt_cache_breakpoint: only() }

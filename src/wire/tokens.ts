@@ -1,13 +1,15 @@
 /** Counting: `POST /v1/tokenize` and `/v1/detokenize`, which are ours, and OpenAI's `/v1/responses/input_tokens`. */
 import { type Static, Type } from 'typebox'
-import { anyObject, dataLengthMax, ModelName, nullable, oneOf, text } from './common.ts'
+import { anyObject, dataLengthMax, ModelName, modelLengthMax, nullable, oneOf, text } from './common.ts'
 
 const EncodingAsked = Type.String({
   minLength: 1,
   maxLength: 64,
   description: 'One of OpenAI’s encodings, such as `o200k_base`, instead of a model.',
 })
-const ModelAsked = Type.Union([ModelName], {
+const ModelAsked = Type.String({
+  minLength: 1,
+  maxLength: modelLengthMax,
   description:
     'A model of this server: a local one counts with its own tokenizer, one behind an upstream by its encoding.',
 })

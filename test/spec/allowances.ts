@@ -14,7 +14,33 @@ export interface Allowance {
 
 const choiceFinish = ['properties', 'choices', 'items', 'properties', 'finish_reason']
 
+const choiceLogprobs = ['properties', 'choices', 'items', 'properties', 'logprobs']
+const orNull = (schema: JsonSchema): JsonSchema => ({ anyOf: [schema, { type: 'null' }] })
+/** As OpenAI's answers to `echo` with `logprobs`: nothing stands before the first token, and `logprobs: 0` ranks none. */
+const echoed: JsonSchema = {
+  type: 'object',
+  properties: {
+    tokens: { type: 'array', items: { type: 'string' } },
+    token_logprobs: { type: 'array', items: orNull({ type: 'number' }) },
+    top_logprobs: orNull({
+      type: 'array',
+      items: orNull({ type: 'object', additionalProperties: { type: 'number' } }),
+    }),
+    text_offset: { type: 'array', items: { type: 'integer' } },
+  },
+  additionalProperties: false,
+}
+
 export const allowances: readonly Allowance[] = [
+  ...['CreateCompletionResponse', 'CompletionEvent'].map(
+    (schema): Allowance => ({
+      eras: ['2023-06-19', '2023-11-28', '2024-12-18', '2026-08-21'],
+      schema,
+      at: choiceLogprobs,
+      also: echoed,
+      reason: 'The first token of an echoed prompt has null for its log probability; harnesses count on it.',
+    }),
+  ),
   {
     eras: ['2023-06-19', '2023-11-28', '2024-12-18', '2026-08-21'],
     schema: 'CompletionEvent',

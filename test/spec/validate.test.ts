@@ -100,6 +100,21 @@ test('tool calls and log probabilities pass since they exist', () => {
   assert.notDeepEqual(validateReply('2023-06-19', 'POST', '/v1/chat/completions', 200, reply), [])
 })
 
+test('an echoed prompt has no log probability for its first token', () => {
+  const logprobs = {
+    tokens: ['a', 'b'],
+    token_logprobs: [null, -1],
+    top_logprobs: [null, { b: -1 }],
+    text_offset: [0, 1],
+  }
+  const choices: Completion['choices'] = [{ index: 0, text: 'ab', logprobs, finish_reason: 'length' }]
+  for (const era of eras) {
+    assert.deepEqual(validateReply(era, 'POST', '/v1/completions', 200, { ...completion, choices }), [], era)
+    const wrong = [{ ...choices[0], logprobs: { ...logprobs, token_logprobs: ['x'] } }]
+    assert.notDeepEqual(validateReply(era, 'POST', '/v1/completions', 200, { ...completion, choices: wrong }), [], era)
+  }
+})
+
 test('what is wrong is said with its place', () => {
   for (const era of eras) {
     const wrong = { ...chat, choices: [{ ...chat.choices[0], index: '0' }] }

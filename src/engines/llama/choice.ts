@@ -48,6 +48,9 @@ export class Choice implements Task {
   /** Tokens whose text the parser holds back. */
   readonly #unsaid: LikelyToken[] = []
   #tokens = 0
+  /** Of them, those of the thought. */
+  #thought = 0
+  #thinks = false
   #sum = 0
 
   /** @param tell takes the events; after `end` and `failure` nothing follows */
@@ -112,6 +115,7 @@ export class Choice implements Task {
     if (stopped) return this.#end(text, 'stop', true)
     if (this.#tokens >= this.#settings.maxTokens) return this.#end(text + this.#reply.end(), 'length')
     this.#text(text)
+    if (this.#thinks) this.#thought++
     return this.#settings.parser?.full ? this.#end('', 'stop') : true
   }
 
@@ -147,6 +151,7 @@ export class Choice implements Task {
     // Tokens whose text the parser holds back are told with it; those of thoughts and calls are not told.
     this.#unsaid.push(...(likely ?? []))
     for (const one of said) {
+      this.#thinks = one.kind === 'reasoning'
       const tokens = this.#unsaid.splice(0)
       if (one.kind !== 'content') this.#tell({ kind: 'said', ...this.#place(), said: one })
       else {
@@ -169,6 +174,7 @@ export class Choice implements Task {
       text: parser ? '' : text,
       reason,
       calls: parser?.calls ?? 0,
+      thought: this.#thought,
       ...(likely && !parser && { likely }),
       ...(mean !== undefined && { mean }),
     })

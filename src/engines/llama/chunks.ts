@@ -119,6 +119,7 @@ export class Tally {
   /** By prompt: it is counted once, however many choices it has. */
   readonly #prompts = new Map<number, { tokens: number; cached: number }>()
   readonly #outputs = new Map<number, number>()
+  #thought = 0
 
   constructor(meter: Meter, choicesPerPrompt: number) {
     this.#meter = meter
@@ -135,6 +136,7 @@ export class Tally {
       this.#meter.input(prompt_tokens, prompt_tokens_details?.cached_tokens)
     } else if (event.kind !== 'failure') {
       this.#outputs.set(event.choice, event.tokens)
+      if (event.kind === 'end') this.#thought += event.thought
       this.#meter.output(sum(this.#outputs.values()))
     }
   }
@@ -148,6 +150,7 @@ export class Tally {
       completion_tokens: completionTokens,
       total_tokens: promptTokens + completionTokens,
       prompt_tokens_details: { cached_tokens: sum(prompts.map(({ cached }) => cached)) },
+      ...(this.#thought > 0 && { completion_tokens_details: { reasoning_tokens: this.#thought } }),
     }
   }
 }

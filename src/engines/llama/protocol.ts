@@ -183,6 +183,8 @@ export interface EndEvent extends ChoiceEvent {
   readonly reason: 'stop' | 'length'
   /** Of tools. */
   readonly calls: number
+  /** Tokens of the thought, among the others. */
+  readonly thought: number
   readonly likely?: readonly LikelyToken[]
   /** The mean logprob of the generated tokens, where choices compete. */
   readonly mean?: number

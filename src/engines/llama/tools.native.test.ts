@@ -106,6 +106,12 @@ describe('calls that a model makes by itself', () => {
     assert.equal(said.finish, 'tool_calls')
   })
 
+  it('are billed with the thought, which is told apart', async () => {
+    const { usage } = await chat(caller, { tools, temperature: 0 })
+    assert.deepEqual([usage?.completion_tokens, usage?.completion_tokens_details?.reasoning_tokens], [14, 2])
+    assert.equal((await chat(tiny, { max_tokens: 2 })).usage?.completion_tokens_details, undefined)
+  })
+
   it('are streamed as OpenAI does: id, type and name once, then pieces of the arguments', async () => {
     const deltas: unknown[] = []
     const finishes: unknown[] = []

@@ -490,11 +490,12 @@ describe('schemaToGrammar: what is refused', () => {
 
 describe('schemaToGrammar against a validator', () => {
   it('accepts valid values, writes only valid values, and accepts no invalid one', () => {
+    const ajv = new Ajv2020({ strict: false, multipleOfPrecision: 9, validateSchema: false })
     let [written, refused] = [0, 0]
     for (let seed = 0; seed < 250; seed++) {
       const chance = new Chance(seededRandom(seed))
       const { schema, value } = chance.schema(3)
-      const valid = new Ajv2020({ strict: false, multipleOfPrecision: 9 }).compile(schema)
+      const valid = ajv.compile(schema)
       const grammar = grammarOf(schema)
       assert.equal(grammar.matches(JSON.stringify(value)), true, `${seed}: refused ${JSON.stringify(value)}`)
       for (let i = 0; i < 4; i++) {
