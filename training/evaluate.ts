@@ -1,7 +1,7 @@
 /**
  * Measures the built-in language model on held-out cases: `node training/evaluate.ts [--model FILE] [--skill NAME]
- * [--cases N] [--data FOLDER] [--wrong N] [--json]`. Prints the share of right answers per skill and language, through
- * llama.cpp at temperature 0 with the chat template of the file.
+ * [--cases N] [--data FOLDER] [--wrong N] [--temperature T] [--json]`. Prints the share of right answers per skill and
+ * language, through llama.cpp with the chat template of the file.
  */
 import { parseArgs } from 'node:util'
 import { openRunner } from './language/engine.ts'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     skill: { type: 'string' },
     cases: { type: 'string', default: '100' },
     wrong: { type: 'string', default: '0' },
+    temperature: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -29,7 +30,7 @@ interface Row {
 const skills = SKILL_NAMES.filter(name => values.skill === undefined || values.skill.split(',').includes(name))
 if (skills.length === 0) throw new RangeError(`no skill ${values.skill}; there are ${SKILL_NAMES.join(', ')}`)
 const sources = readSources(values.data)
-const runner = await openRunner(values.model)
+const runner = await openRunner(values.model, Number(values.temperature))
 const rows: Row[] = []
 for (const skill of skills) {
   for (const language of ['en', 'zh'] as const) {

@@ -4,11 +4,16 @@ import type { Caller, Keys } from '../platform/keys.ts'
 
 /**
  * The caller behind the credentials of a request: `Authorization: Bearer …`, with `OpenAI-Organization` and `OpenAI-Project` as
- * optional claims that must be true.
- * @throws Fault 401
+ * optional claims that must be true. A promise only when the key has to be looked up.
+ * @throws Fault 401, or rejects with it
  */
-export async function authenticate(headers: IncomingHttpHeaders, keys: Keys): Promise<Caller> {
-  const caller = await keys.find(bearer(headers.authorization))
+export function authenticate(headers: IncomingHttpHeaders, keys: Keys): Caller | Promise<Caller> {
+  const secret = bearer(headers.authorization)
+  const known = secret === undefined ? undefined : keys.recall(secret)
+  return known === undefined ? keys.find(secret).then(found => claimed(headers, found)) : claimed(headers, known)
+}
+
+function claimed(headers: IncomingHttpHeaders, caller: Caller): Caller {
   const organization = single(headers['openai-organization'])
   if (organization !== undefined && organization !== caller.organizationId && organization !== caller.organizationName)
     throw fault.wrongScope('organization', organization.slice(0, 80))

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import { fault } from '../lib/faults.ts'
+import { Fault, fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
 import { describe } from '../lib/log.ts'
 import { execute, type Services } from '../platform/execute.ts'
@@ -10,7 +10,7 @@ import type { Caller, Keys } from '../platform/keys.ts'
 import type { Operation, Reply } from '../platform/operation.ts'
 import { authenticate } from './auth.ts'
 import { fromFramework, rendered } from './errors.ts'
-import { preflightHeaders, responseHeaders } from './headers.ts'
+import { type HeaderList, preflightHeaders, responseHeaders } from './headers.ts'
 import { openapi } from './openapi.ts'
 import { sinkOf, streamHeaders, writeEvents } from './stream.ts'
 import { unknownRoute } from './unknown.ts'
@@ -31,20 +31,23 @@ export interface Server {
   drain(timeoutMs: number): Promise<void>
 }
 
+/** Bytes of a reply that are copied to leave in one piece with their head. */
+const joinedBytesMax = 8192
+
 /** Depth of JSON bodies: deeper ones are refused before they are parsed. */
 const maxDepth = 64
 
-/** What a request carries with it from its first hook on. */
-interface Visit {
-  id: string
-  startedMs: number
-  caller: Caller | undefined
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** On the monotonic clock; 0 until the first hook. */
+    startedMs: number
+    caller: Caller | null
+  }
 }
 
 /** The only user of Fastify: routes from the operations, one handler for all of them. */
 export function makeServer({ operations, services, keys, version, maxBodyBytes, logRequests }: ServerOptions): Server {
   const { ids, clock, log } = services
-  const visits = new WeakMap<FastifyRequest, Visit>()
   const running = new Set<AbortController>()
   let draining = false
 
@@ -57,7 +60,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     requestTimeout: 300_000, // of receiving a request; replies may take as long as they like
     routerOptions: { maxParamLength: 1000 },
     http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
-    genReqId: () => '',
+    genReqId: () => ids.make('request'),
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (error, socket) => refuseSocket(error, socket, ids.make('request')),
     frameworkErrors: (error, request, reply) => sendError(error, request, reply),
@@ -71,52 +74,50 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
 
   // Bodies arrive as bytes: `parseJson` is stricter than the framework's parser, and bounded.
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // The usual type has an entry of its own, because the framework remembers what it found only for those.
+  for (const type of ['application/json', '*'])
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.decorateRequest('startedMs', 0)
+  app.decorateRequest('caller', null)
 
-  const visit = (request: FastifyRequest): Visit => {
-    let found = visits.get(request)
-    if (found === undefined) {
-      found = { id: ids.make('request'), startedMs: clock.monotonic(), caller: undefined }
-      visits.set(request, found)
-    }
-    return found
-  }
-  const headersOf = (request: FastifyRequest) => {
-    const { id, startedMs, caller } = visit(request)
-    return responseHeaders(id, clock.monotonic() - startedMs, caller)
-  }
+  const headersOf = ({ id, startedMs, caller }: FastifyRequest) =>
+    responseHeaders(id, startedMs === 0 ? 0 : clock.monotonic() - startedMs, caller ?? undefined)
   const send = (
     request: FastifyRequest,
     reply: FastifyReply,
     status: number,
-    extra: Readonly<Record<string, string>>,
+    extra: HeaderList,
     body: string | Buffer,
   ) => {
     if (!reply.sent) reply.hijack()
     const raw = reply.raw
     if (raw.headersSent || raw.destroyed) return
-    const headers: Record<string, string | number> = { ...headersOf(request), ...extra }
-    if (status !== 204) headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    const headers = headersOf(request)
+    headers.push(...extra)
+    if (status !== 204) headers.push('content-length', String(Buffer.byteLength(body)))
     const unread = !request.raw.complete && !(Number(request.headers['content-length']) <= maxBodyBytes)
-    if (draining || unread) headers.connection = 'close'
+    if (draining || unread) headers.push('connection', 'close')
     if (!request.raw.complete) lingerOnClose(request.raw)
     raw.writeHead(status, headers)
-    raw.end(request.method === 'HEAD' ? undefined : body)
+    if (request.method === 'HEAD') raw.end()
+    // Node puts a text and the head together into one piece; as Latin-1 the bytes stay what they are.
+    else if (typeof body !== 'string' && body.length <= joinedBytesMax) raw.end(body.toString('latin1'), 'latin1')
+    else raw.end(body)
   }
   const sendJson = (
     request: FastifyRequest,
     reply: FastifyReply,
     status: number,
     body: string | Buffer,
-    extra: Readonly<Record<string, string>> = {},
-  ) => send(request, reply, status, { 'content-type': 'application/json', ...extra }, body)
+    extra: HeaderList = [],
+  ) => send(request, reply, status, ['content-type', 'application/json', ...extra], body)
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const { status, headers, body } = rendered(fromFramework(error, { maxBodyBytes }), visit(request).id, log)
-    sendJson(request, reply, status, body, headers)
+    const { status, headers, body } = rendered(fromFramework(error, { maxBodyBytes }), request.id, log)
+    sendJson(request, reply, status, body, Object.entries(headers).flat())
   }
 
   const answer = async (operation: Operation, request: FastifyRequest, reply: FastifyReply) => {
-    const { id, caller } = visit(request)
+    const { id, caller } = request
     const leaving = new AbortController()
     running.add(leaving)
     reply.raw.once('close', () => {
@@ -145,7 +146,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
           requestId: id,
           operation: operation.id,
           status: reply.raw.statusCode,
-          ms: Math.round(clock.monotonic() - visit(request).startedMs),
+          ms: Math.round(clock.monotonic() - request.startedMs),
         })
     }
   }
@@ -153,25 +154,33 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     if (outcome.kind === 'json') return sendJson(request, reply, 200, JSON.stringify(outcome.value))
     if (outcome.kind === 'bytes') return sendJson(request, reply, 200, outcome.bytes)
     reply.hijack()
-    reply.raw.writeHead(200, { ...headersOf(request), ...streamHeaders })
+    reply.raw.writeHead(200, headersOf(request).concat(streamHeaders))
     if (outcome.kind === 'relay') return outcome.pipe(sinkOf(reply.raw))
-    return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, visit(request).id, log).body)
+    return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, request.id, log).body)
   }
 
-  app.addHook('onRequest', async request => {
-    visit(request)
-    if (draining) throw fault.draining()
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
-      throw fault.badRequest('The request names no host.')
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.startedMs = clock.monotonic()
+    if (draining) done(fault.draining())
+    else if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      done(fault.badRequest('The request names no host.'))
+    else done()
   })
+  const admit = (operation: Operation, request: FastifyRequest, done: (refused?: Error) => void) => {
+    const enter = (caller: Caller) => {
+      request.caller = caller
+      done(operation.body === undefined ? undefined : transportFault(request))
+    }
+    const known = attempt(() => authenticate(request.headers, keys))
+    if (known instanceof Error) done(known)
+    else if (known instanceof Promise) known.then(enter, done)
+    else enter(known)
+  }
   for (const operation of operations)
     app.route({
       method: operation.method,
       url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      onRequest: async request => {
-        visit(request).caller = await authenticate(request.headers, keys)
-        if (operation.body !== undefined) checkTransport(request)
-      },
+      onRequest: (request, _reply, done) => admit(operation, request, done),
       handler: (request, reply) => answer(operation, request, reply),
     })
   const document = JSON.stringify(openapi(operations, version))
@@ -206,14 +215,23 @@ function noSchemas(): never {
   throw new Error('Routes carry no schemas.')
 }
 
+function attempt<Result>(work: () => Result): Result | Fault {
+  try {
+    return work()
+  } catch (error) {
+    return error instanceof Fault ? error : fault.internal(error)
+  }
+}
+
 /** Before a body is read: its type and encoding. A body without a type is taken for JSON, as the SDKs' empty ones are. */
-function checkTransport(request: FastifyRequest): void {
+function transportFault(request: FastifyRequest): Fault | undefined {
   const type = request.headers['content-type']
   if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
-    throw fault.unsupportedMediaType(type.slice(0, 80))
+    return fault.unsupportedMediaType(type.slice(0, 80))
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
-    throw fault.unsupportedMediaType(`${encoding.slice(0, 40)}-encoded body`)
+    return fault.unsupportedMediaType(`${encoding.slice(0, 40)}-encoded body`)
+  return undefined
 }
 
 function readBody(request: FastifyRequest): unknown {
@@ -250,12 +268,9 @@ function refuseSocket(error: Error, socket: Duplex, requestId: string): void {
   const shown = fault.badRequest(tooLarge ? 'The request headers are too large.' : 'The request is not valid HTTP.')
   const body = JSON.stringify(shown.body())
   const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const headers = {
-    'content-type': 'application/json',
-    ...responseHeaders(requestId, 0, undefined),
-    'content-length': Buffer.byteLength(body),
-    connection: 'close',
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const headers = responseHeaders(requestId, 0, undefined)
+  headers.push('content-type', 'application/json')
+  headers.push('content-length', String(Buffer.byteLength(body)), 'connection', 'close')
+  const lines = headers.map((word, at) => (at % 2 === 0 ? `${word}: ` : `${word}\r\n`))
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
 }

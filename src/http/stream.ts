@@ -1,13 +1,17 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Sink } from '../engines/engine.ts'
+import type { HeaderList } from './headers.ts'
 
 /** Headers of an event stream; `x-accel-buffering` keeps nginx from holding it back. */
-export const streamHeaders = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache',
-  'x-accel-buffering': 'no',
-} as const
+export const streamHeaders: HeaderList = [
+  'content-type',
+  'text/event-stream',
+  'cache-control',
+  'no-cache',
+  'x-accel-buffering',
+  'no',
+]
 
 /**
  * Writes events as `data: {json}` frames with `data: [DONE]` at the end, at the reader's pace. Ends early without a word when the

@@ -1,7 +1,8 @@
 import { collectCompletion } from '../engines/collect.ts'
-import type { Call, Engine, RelayPath } from '../engines/engine.ts'
+import type { Call, Engine, Meter, RelayPath } from '../engines/engine.ts'
 import { seconds } from '../lib/clock.ts'
 import type { IdKind } from '../lib/ids.ts'
+import type { Log } from '../lib/log.ts'
 import type { ModelContext, Reply } from '../platform/operation.ts'
 import type { CompletionRequest } from '../wire/completions.ts'
 import type { EmbeddingRequest } from '../wire/embeddings.ts'
@@ -9,8 +10,44 @@ import { type GenerationOperation, refuseUnsupported } from '../wire/parameters.
 
 /** What an engine gets with a request of this context. */
 export function callOf(context: ModelContext, id: IdKind): Call {
-  const { ids, clock, signal, meter, log, random } = context
-  return { id: ids.make(id), created: seconds(clock), signal, meter, log, seed: random.uint32() }
+  return new RequestCall(context, id)
+}
+
+/** Id and seed are made when they are read: a reply that is passed on from an upstream needs neither. */
+class RequestCall implements Call {
+  readonly created: number
+  readonly #context: ModelContext
+  readonly #kind: IdKind
+  #id: string | undefined
+  #seed: number | undefined
+
+  constructor(context: ModelContext, kind: IdKind) {
+    this.#context = context
+    this.#kind = kind
+    this.created = seconds(context.clock)
+  }
+
+  get id(): string {
+    this.#id ??= this.#context.ids.make(this.#kind)
+    return this.#id
+  }
+
+  get seed(): number {
+    this.#seed ??= this.#context.random.uint32()
+    return this.#seed
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal
+  }
+
+  get meter(): Meter {
+    return this.#context.meter
+  }
+
+  get log(): Log {
+    return this.#context.log
+  }
 }
 
 /** Answers a completion request, whichever path it came by. */

@@ -187,9 +187,12 @@ const isStoreFailure = (outcome: Outcome): outcome is Outcome & { ok: false } =>
 function message(calls: readonly Call[]): { texts: Text[]; calls: CallMessage[] } {
   const texts: Text[] = []
   const known = new Map<string, number>()
-  const indexOf = ({ sql, selects }: CallStatement): number => {
-    const index = known.get(sql) ?? texts.push({ sql, selects }) - 1
-    known.set(sql, index)
+  const indexOf = ({ sql, selects, whole }: CallStatement): number => {
+    let index = known.get(sql)
+    if (index === undefined) {
+      index = texts.push({ sql, selects, whole }) - 1
+      known.set(sql, index)
+    }
     return index
   }
   return {

@@ -30,6 +30,11 @@ export interface ConnectionOptions {
 /** Statements of one shape are prepared once; lists of different lengths make many shapes, so the cache has a bound. */
 const maxPrepared = 200
 
+interface Prepared {
+  readonly statement: StatementSync
+  readonly hasRows: boolean
+}
+
 export function connect(path: string, options: ConnectionOptions): Connection {
   const database = new DatabaseSync(path, {
     readOnly: options.readOnly,
@@ -45,22 +50,28 @@ export function connect(path: string, options: ConnectionOptions): Connection {
     database.close()
     throw error
   }
-  const prepared = new Map<string, StatementSync>()
+  const prepared = new Map<string, Prepared>()
+  let latest = ''
 
-  function prepare(sql: string): StatementSync {
-    const statement = prepared.get(sql) ?? database.prepare(sql)
-    prepared.delete(sql)
-    prepared.set(sql, statement) // to the end: the first one is the one that was not used for longest
+  function prepare(sql: string): Prepared {
+    let found = prepared.get(sql)
+    if (found !== undefined && sql === latest) return found
+    if (found === undefined) {
+      const statement = database.prepare(sql)
+      found = { statement, hasRows: statement.columns().length > 0 }
+    } else prepared.delete(sql)
+    prepared.set(sql, found) // to the end: the first one is the one that was not used for longest
+    latest = sql
     const [oldest] = prepared.size > maxPrepared ? prepared.keys() : []
     if (oldest !== undefined) prepared.delete(oldest)
-    return statement
+    return found
   }
 
   return {
     run({ sql, parameters, selects }) {
-      const statement = prepare(sql)
+      const { statement, hasRows } = prepare(sql)
       const values = parameters.map(toSqlite)
-      if (statement.columns().length === 0) return { changes: Number(statement.run(...values).changes), rows: [] }
+      if (!hasRows) return { changes: Number(statement.run(...values).changes), rows: [] }
       // Rows come without a prototype; copies are ordinary objects, as from every other driver.
       const rows = statement.all(...values).map(row => ({ ...row }))
       return { changes: selects ? 0 : rows.length, rows }

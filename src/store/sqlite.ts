@@ -3,6 +3,7 @@ import { type Condition, startCondition } from './condition.ts'
 import { errorOf } from './failure.ts'
 import { type Call, type CallStatement, GroupCommit } from './group-commit.ts'
 import type { Migration } from './migrate.ts'
+import { PreparedRow } from './prepared.ts'
 import type { Database } from './schema.ts'
 import { type Connection, checkParameter, connect, type Ran } from './sqlite-connection.ts'
 import { runnable, sqliteBuilder, sqliteKysely } from './sqlite-dialect.ts'
@@ -36,8 +37,12 @@ export async function openSqlite(options: StoreOptions, migrations: readonly Mig
     read: sqliteKysely<Database>(reader, { readOnly: true }),
     build: sqliteBuilder(),
     write: writer(groups),
-    async writeSoon(statement) {
-      await soon.add([callStatement(statement)])
+    writeSoon(statement) {
+      try {
+        return soon.add([callStatement(statement)])
+      } catch (error) {
+        return Promise.reject(error)
+      }
     },
     flush: () => soon.flush(),
     health: () => ({
@@ -80,16 +85,22 @@ const isList = (given: Compilable | readonly Statement[]): given is readonly Sta
 
 /** Takes the values as they are now: bytes are copied, and what cannot be stored throws here, at its author. */
 function callStatement(statement: Compilable, expectChanges?: number): CallStatement {
-  const { sql, parameters, selects } = runnable(statement.compile())
-  return {
-    sql,
-    selects,
-    expectChanges,
-    parameters: parameters.map(value => {
-      checkParameter(value)
-      return value instanceof Uint8Array ? new Uint8Array(value) : value
-    }),
+  if (statement instanceof PreparedRow) {
+    const { text, parameters } = statement
+    return { sql: text.sql, selects: text.selects, whole: text.whole, expectChanges, parameters: taken(parameters) }
   }
+  const { sql, parameters, selects } = runnable(statement.compile())
+  return { sql, selects, expectChanges, parameters: taken(parameters) }
+}
+
+/** Copies only where there are bytes: nobody changes a list of parameters. */
+function taken(parameters: readonly unknown[]): readonly unknown[] {
+  let hasBytes = false
+  for (const value of parameters) {
+    checkParameter(value)
+    hasBytes ||= value instanceof Uint8Array
+  }
+  return hasBytes ? parameters.map(value => (value instanceof Uint8Array ? new Uint8Array(value) : value)) : parameters
 }
 
 async function close(parts: {

@@ -29,18 +29,46 @@ export function commitGroup(connection: Connection, group: Group): { outcomes: O
 
 /** Throws only when the transaction is gone, so that the group fails as a whole. */
 function runCall(connection: Connection, texts: readonly Text[], call: CallMessage): Outcome {
+  const whole = wholeOf(texts, call)
+  if (whole !== undefined) return runWhole(connection, whole, call)
   connection.exec('savepoint call')
   try {
     const ran = call.map(statement => runStatement(connection, texts, statement))
     connection.exec('release call')
     return { ok: true, ran }
   } catch (error) {
-    // Some errors (disk full, I/O) make SQLite roll back the whole transaction by itself.
-    if (!connection.inTransaction) throw mayPass(failureOf(error)) ? error : new Error(ended, { cause: error })
+    refuseEnded(connection, error)
     connection.exec('rollback to call')
     connection.exec('release call')
     return { ok: false, failure: error instanceof Stale ? { kind: 'stale', message: error.message } : failureOf(error) }
   }
+}
+
+/** The text of a call that is one row of a prepared insert, and expects nothing. */
+function wholeOf(texts: readonly Text[], call: CallMessage): Text | undefined {
+  const [only] = call
+  if (call.length !== 1 || only === undefined || only.expectChanges !== undefined) return undefined
+  const text = texts[only.text]
+  return text?.whole === true ? text : undefined
+}
+
+/** SQLite undoes a failed statement by itself: without a savepoint such a row costs a third. */
+function runWhole(connection: Connection, text: Text, call: CallMessage): Outcome {
+  try {
+    connection.run({ ...text, parameters: call[0]?.parameters ?? [] })
+    return inserted
+  } catch (error) {
+    refuseEnded(connection, error)
+    return { ok: false, failure: failureOf(error) }
+  }
+}
+
+/** One object for all rows: what is sent twice in one message to another thread is copied once. */
+const inserted: Outcome = { ok: true, ran: [{ changes: 1, rows: [] }] }
+
+/** Some errors (disk full, I/O) make SQLite roll back the whole transaction by itself. */
+function refuseEnded(connection: Connection, error: unknown): void {
+  if (!connection.inTransaction) throw mayPass(failureOf(error)) ? error : new Error(ended, { cause: error })
 }
 
 const ended = 'A statement ended the transaction that it shares with others: `or rollback` cannot be used here.'

@@ -17,6 +17,8 @@ export type ToWriter =
 export interface Text {
   readonly sql: string
   readonly selects: boolean
+  /** It inserts one row or fails without a trace, so that it needs no savepoint of its own, and its result is always the same. */
+  readonly whole?: boolean | undefined
 }
 
 /** Statements that happen together or not at all. */

@@ -27,7 +27,6 @@ const effective: Record<GenerationOperation, Record<string, unknown>> = {
     modalities: ['text', 'audio'],
     audio: { voice: 'alloy', format: 'wav' },
     prediction: { type: 'content', content: 'x' },
-    reasoning_effort: 'low',
     verbosity: 'low',
     web_search_options: {},
     moderation: { model: 'm' },
@@ -67,6 +66,7 @@ const implemented: Record<GenerationOperation, Record<string, unknown>> = {
     parallel_tool_calls: false,
     functions: [],
     function_call: 'auto',
+    reasoning_effort: 'low',
   },
   completions: {
     model: 'm',

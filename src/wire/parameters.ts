@@ -70,7 +70,7 @@ const chat: Table<keyof ChatRequest> = {
   modalities: only(['text']),
   audio: only(),
   prediction: only(),
-  reasoning_effort: only(),
+  reasoning_effort: implemented,
   verbosity: only('medium'),
   web_search_options: only(),
   moderation: only(),

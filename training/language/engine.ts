@@ -1,4 +1,4 @@
-/** Runs a GGUF model for the evaluation: llama.cpp at temperature 0, one prompt at a time. */
+/** Runs a GGUF model for the evaluation: llama.cpp, one prompt at a time, one thread. */
 import { Template } from '@huggingface/jinja'
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
 import type { Message, Tool } from './chat.ts'
@@ -23,8 +23,8 @@ export interface Runner {
 
 const maxChatTokens = 260
 
-/** Loads a model file; the template and the special tokens come from the file itself. */
-export async function openRunner(path: string): Promise<Runner> {
+/** Loads a model file; the template and the special tokens come from the file itself. Temperature 0 takes the likeliest token. */
+export async function openRunner(path: string, temperature = 0): Promise<Runner> {
   const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 })
   const model = await llama.loadModel({ modelPath: path })
   const context = await model.createContext({ contextSize: 1024, batchSize: 512, sequences: 1, threads: 1 })
@@ -46,10 +46,11 @@ export async function openRunner(path: string): Promise<Runner> {
     let ended = false
     let began = 0
     for await (const token of sequence.evaluate(ids, {
-      temperature: 0,
-      topK: 1,
+      temperature,
+      topK: temperature === 0 ? 1 : 0,
       topP: 1,
       minP: 0,
+      seed: 7,
       yieldEogToken: true,
     })) {
       began ||= performance.now()

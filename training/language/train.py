@@ -37,6 +37,7 @@ parser.add_argument('--decay', type=float, default=0.5, help='last part of the r
 parser.add_argument('--seed', type=int, default=1)
 parser.add_argument('--save-minutes', type=float, default=5)
 parser.add_argument('--resume', action='store_true')
+parser.add_argument('--init', default='', help='folder of a finished run: its weights are the start, the schedule begins anew')
 parser.add_argument('--steps', type=int, default=0, help='stop early (for timing)')
 options = parser.parse_args()
 
@@ -278,14 +279,15 @@ def main():
           f'predicted {int((mask > 0).sum())}', flush=True)
     seen, step, skip = 0, 0, 0
     state_path = os.path.join(options.out, 'state.pt')
-    if options.resume:
-        state = torch.load(state_path)
+    if options.resume or options.init:
+        state = torch.load(state_path if options.resume else os.path.join(options.init, 'state.pt'))
         model.load_state_dict(state['model'])
         average = state['average']
         adam.load_state_dict(state['adam'])
         if muon:
             muon.state = state['muon']
-        seen, step, skip = state['seen'], state['step'], state['batches']
+        if options.resume:
+            seen, step, skip = state['seen'], state['step'], state['batches']
         print(f'resumed at step {step}, {seen} tokens', flush=True)
     began = saved = mark = time.time()
     losses, marked, group, batches = [], seen, [], 0

@@ -84,15 +84,17 @@ export class Choice implements Task {
   }
 
   makeSampler(): NativeSampler {
-    const { temperature, topP, penalties, bias } = this.#settings.request
+    const { temperature, topP, penalties, bias: asked = [] } = this.#settings.request
     const { seed, maxTokens, grammar } = this.#settings
+    // A grammar reads the spelling of a control token, which the reply does not show: what is left would not fit it.
+    const bias = grammar ? [...this.#model.hidden.map(token => [token, banned] as const), ...asked] : asked
     const sampling: Sampling = {
       temperature,
       topP,
       seed,
       maxTokens,
       ...(penalties && { penalties }),
-      ...(bias && { bias }),
+      ...(bias.length > 0 && { bias }),
       ...(grammar && { grammar }),
     }
     return this.#model.sampler(sampling)
@@ -189,6 +191,9 @@ export class Choice implements Task {
     return { ...this.#name(), tokens: this.#tokens }
   }
 }
+
+/** OpenAI's bias for a ban. */
+const banned = -100
 
 /** Leaves out what stood before a text and is no part of it, such as the mark that ends a thought. @param length of the text */
 function dropMarks(tokens: LikelyToken[], length: number): void {

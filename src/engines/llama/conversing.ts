@@ -1,3 +1,4 @@
+import { fault } from '../../lib/faults.ts'
 import { type Callable, forcedGrammar, formatGrammar, formatOrCalls, someStrict, textOrCalls } from './constraint.ts'
 import { type Dialect, dialectOf, type ReplyParser, type ToolsChosen } from './dialects/index.ts'
 import { grammarCache } from './grammar/index.ts'
@@ -16,7 +17,7 @@ export interface Prepared {
 }
 
 /** What is said, and what may be answered. */
-export type Conversation = Pick<ChatMessage, 'messages' | 'tools' | 'format'>
+export type Conversation = Pick<ChatMessage, 'messages' | 'tools' | 'format' | 'effort'>
 
 /** How far the parser looks back into the prompt. */
 const promptEnd = 64
@@ -27,22 +28,24 @@ const noTools: ToolsAsked = { tools: [], choice: 'none', parallel: true, older: 
 export class Conversing {
   readonly dialect: Dialect
   readonly #template: ChatTemplate
+  readonly #source: string
   readonly #ends: (spelling: string) => boolean
   readonly #grammars = grammarCache(grammars)
 
   /** @param ends whether a spelling is that of a token which ends the reply @throws TemplateFailed */
   constructor(settings: TemplateSettings, ends: (spelling: string) => boolean) {
     this.#template = new ChatTemplate(settings)
+    this.#source = settings.source
     this.dialect = dialectOf(settings.source)
     this.#ends = ends
   }
 
   /** @throws MessagesRefused, TemplateFailed; Fault for tools and schemas that cannot be */
-  prepare({ messages, tools: asked = noTools, format }: Conversation): Prepared {
+  prepare({ messages, tools: asked = noTools, format, effort }: Conversation): Prepared {
     const { dialect } = this
     const free = dialect.choose(asked)
     const shown = dialect.conversation(messages, free.tools)
-    const rendered = this.#template.render(shown.messages, shown.tools)
+    const rendered = this.#template.render(shown.messages, shown.tools, effortSettings(effort, this.#source))
     const prompt = rendered
       .slice(-promptEnd)
       .map(({ text }) => text)
@@ -86,4 +89,26 @@ function closed(prompt: string): PromptPiece[] {
   const end = prompt.trimEnd()
   const close = end.endsWith('<think>') ? '</think>' : end.endsWith('[THINK]') ? '[/THINK]' : null
   return close === null ? [] : [{ text: `\n${close}\n\n`, control: true }]
+}
+
+/**
+ * What a template is told of `reasoning_effort`: the word itself where it prints it, and whether to think at all where it can switch
+ * that off.
+ * @throws fault.unsupportedValue where the template makes no difference
+ */
+function effortSettings(effort: string | undefined, source: string): Record<string, string | boolean> {
+  if (effort === undefined) return {}
+  const words = source.includes('reasoning_effort')
+    ? ['low', 'medium', 'high']
+    : source.includes('enable_thinking')
+      ? ['none']
+      : []
+  if (!words.includes(effort))
+    throw fault.unsupportedValue(
+      'reasoning_effort',
+      words.length === 0
+        ? 'This model thinks as long as it thinks: it does not know an effort.'
+        : `This model knows no effort '${effort}'. Supported: ${words.join(', ')}.`,
+    )
+  return effort === 'none' ? { enable_thinking: false } : { reasoning_effort: effort }
 }

@@ -24,8 +24,10 @@ export interface Model {
   text(tokens: readonly number[], spelt?: boolean): string
   /** As `text`, but control tokens that were given to `reveal` are spelt. */
   legible(tokens: readonly number[]): string
-  /** Makes control tokens of these spellings part of what `legible` gives. */
-  reveal(spellings: readonly string[]): void
+  /** Makes control tokens of these spellings part of what `legible` gives; of all others it gives nothing. */
+  reveal(spellings: readonly string[], all: readonly string[]): void
+  /** Of `all` those that `legible` gives nothing for, without those that end the reply. */
+  readonly hidden: readonly number[]
   /** Whether this is the spelling of one token, which ends the reply. */
   isEnd(spelling: string): boolean
   /** @throws Error when the text is no grammar */
@@ -106,7 +108,7 @@ function wrapped(
     tokens.length === 0 ? '' : model.detokenize(Uint32Array.from(tokens), spelt)
   const ends: Model['ends'] = token => token === endOfTurn || model.isEogToken(token)
   return {
-    ...legibility(model, text),
+    ...legibility(model, text, ends),
     context,
     millis,
     start,
@@ -143,14 +145,22 @@ export function promptTokens(model: NativeModel, pieces: readonly PromptPiece[])
 
 const beginOf = (model: NativeModel) => (model.shouldPrependBosToken() ? valid(model.tokenBos()) : undefined)
 
-function legibility(model: NativeModel, text: Model['text']): Pick<Model, 'legible' | 'reveal'> {
+function legibility(
+  model: NativeModel,
+  text: Model['text'],
+  ends: Model['ends'],
+): Pick<Model, 'legible' | 'reveal' | 'hidden'> {
   const shown = new Set<number>()
+  const hidden: number[] = []
+  const control = (spelling: string) => {
+    const [token, other] = model.tokenize(spelling, true)
+    return token !== undefined && other === undefined && text([token]) === '' ? [token] : []
+  }
   return {
-    reveal(spellings) {
-      for (const spelling of spellings) {
-        const [token, other] = model.tokenize(spelling, true)
-        if (token !== undefined && other === undefined && text([token]) === '') shown.add(token)
-      }
+    hidden,
+    reveal(spellings, all) {
+      for (const token of spellings.flatMap(control)) shown.add(token)
+      for (const token of all.flatMap(control)) if (!shown.has(token) && !ends(token)) hidden.push(token)
     },
     legible(tokens) {
       if (!tokens.some(token => shown.has(token))) return text(tokens)

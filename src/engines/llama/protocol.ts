@@ -63,6 +63,8 @@ export interface ChatMessage extends Generation {
   readonly tools?: ToolsAsked
   /** The form of the reply, where it is not text. */
   readonly format?: ReplyFormat
+  /** `reasoning_effort`. */
+  readonly effort?: string
 }
 
 /** What the request says of tools. */

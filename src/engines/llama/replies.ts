@@ -72,7 +72,7 @@ export class Replies {
     if (template === null) throw new Refused({ kind: 'failure', message: 'The model has no chat template' })
     if (this.#conversing === undefined) {
       this.#conversing = new Conversing(template, spelling => this.#model.isEnd(spelling))
-      this.#model.reveal(this.#conversing.dialect.visible)
+      this.#model.reveal(this.#conversing.dialect.visible, template.controlSpellings)
     }
     const prepared = this.#conversing.prepare(request)
     const { opening, makeParser } = prepared

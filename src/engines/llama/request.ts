@@ -23,6 +23,7 @@ export function chatAsked(request: ChatRequest, chance: number): Omit<ChatMessag
     ...generation(request, chance),
     ...toolsOf(request),
     ...formatOf(request),
+    ...(typeof request.reasoning_effort === 'string' ? { effort: request.reasoning_effort } : {}),
     ...(request.logprobs === true ? { logprobs: request.top_logprobs ?? 0 } : {}),
     ...(typeof maxTokens === 'number' ? { maxTokens } : {}),
   }

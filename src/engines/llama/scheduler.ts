@@ -35,7 +35,7 @@ const sharedTokensMin = 32
 /** Prompt tokens per step while replies are being generated: each step delays them all. */
 const promptShare = 128
 /** Tokens of a measured prompt per step, alone and beside others: each takes a row of logits and three samplings. */
-const measuredShare = { alone: 32, shared: 8 } as const
+const measuredShare = { alone: 16, shared: 4 } as const
 
 /**
  * Decides which sequence of the context takes a task and what goes into each batch. Every step decodes one token of every running

@@ -64,12 +64,17 @@ export class ChatTemplate {
     }
   }
 
-  /** @throws MessagesRefused, TemplateFailed */
-  render(messages: readonly TemplateTurn[], tools?: readonly object[]): PromptPiece[] {
+  /** @param settings further variables @throws MessagesRefused, TemplateFailed */
+  render(
+    messages: readonly TemplateTurn[],
+    tools?: readonly object[],
+    settings: Readonly<Record<string, string | boolean>> = {},
+  ): PromptPiece[] {
     const defused = new Defused({ messages, tools: tools ?? null }, this.#spelling)
     const environment = new Environment()
     const variables = {
       ...globals,
+      ...settings,
       ...defused.given,
       add_generation_prompt: true,
       bos_token: this.#settings.bosText,

@@ -108,7 +108,7 @@ describe('calls that a model makes by itself', () => {
 
   it('are billed with the thought, which is told apart', async () => {
     const { usage } = await chat(caller, { tools, temperature: 0 })
-    assert.deepEqual([usage?.completion_tokens, usage?.completion_tokens_details?.reasoning_tokens], [14, 2])
+    assert.deepEqual([usage?.completion_tokens, usage?.completion_tokens_details?.reasoning_tokens], [14, 4]) // with the mark that ends it
     assert.equal((await chat(tiny, { max_tokens: 2 })).usage?.completion_tokens_details, undefined)
   })
 
@@ -224,15 +224,18 @@ describe('strict tools', () => {
   it('are called with fitting arguments also when the model decides', async () => {
     // A model that likes to call: all its replies begin with the mark of a call.
     const eager = await engine(scriptedModel(['<tool_call>', 'eager']))
+    let whole = 0
     for (const seed of seeds.slice(0, 8)) {
       const said = await reply(eager, { tools: strict, seed, temperature: 1, max_tokens: 300 })
       if (said.finish === 'length') continue
-      assert.equal(said.calls.length > 0, true)
+      whole++
+      assert.ok(said.calls.length > 0)
       for (const [name, text] of said.calls) {
         assert.equal(name, 'get_weather')
         checkWeather(text)
       }
     }
+    assert.ok(whole > 0)
   })
 
   it('leave a model its words', async () => {
@@ -292,6 +295,20 @@ describe('a reply in JSON', () => {
     }
   })
 
+  it('holds no control tokens, whose text is not shown', async () => {
+    const word = {
+      type: 'object',
+      properties: { a: { type: 'string', minLength: 12, maxLength: 14 } },
+      required: ['a'],
+    }
+    const control = { logit_bias: { 353: 60 } } // <|im_start|>, of 12 characters
+    for (const seed of seeds) {
+      const said = await reply(tiny, { ...format({ name: 'a', schema: word }), ...control, seed })
+      const { a } = JSON.parse(said.content ?? '')
+      assert.ok([...a].length >= 12, said.content ?? '')
+    }
+  })
+
   it('is given after a thought that the template begins, and beside tools', async () => {
     const thinking = await engine(
       tinyModel({ template: chatml.replace("'<|im_start|>assistant\\n'", "'<|im_start|>assistant\\n<think>\\n'") }),
@@ -335,5 +352,27 @@ describe('a conversation with calls', () => {
     const unnamed = messages.with(0, { role: 'user', content: 'Hi' })
     const less = (await chat(tiny, { messages: unnamed, tools, max_tokens: 1 })).usage
     assert.ok((less?.prompt_tokens ?? 0) < (shown?.prompt_tokens ?? 0))
+  })
+})
+
+describe('reasoning_effort', () => {
+  const tokens = async (on: LlamaEngine, more: Partial<ChatRequest>) =>
+    (await chat(on, { max_tokens: 1, ...more })).usage?.prompt_tokens ?? 0
+  const prefixed = (text: string) => engine(tinyModel({ template: text + chatml }))
+
+  it('is told to templates that know it', async () => {
+    const wordy = await prefixed('{%- if reasoning_effort %}Reasoning: {{ reasoning_effort }} {%- endif %}')
+    const plain = await tokens(wordy, {})
+    assert.ok((await tokens(wordy, { reasoning_effort: 'high' })) > plain)
+    await assert.rejects(chat(wordy, { reasoning_effort: 'none' }), refused('reasoning_effort', 'unsupported_value'))
+    const switching = await prefixed(
+      '{%- if enable_thinking is defined and not enable_thinking %}No thoughts. {%- endif %}',
+    )
+    assert.ok((await tokens(switching, { reasoning_effort: 'none' })) > (await tokens(switching, {})))
+    await assert.rejects(chat(switching, { reasoning_effort: 'low' }), refused('reasoning_effort', 'unsupported_value'))
+  })
+
+  it('is refused where it would make no difference', async () => {
+    await assert.rejects(chat(tiny, { reasoning_effort: 'low' }), refused('reasoning_effort', 'unsupported_value'))
   })
 })

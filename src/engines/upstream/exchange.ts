@@ -53,8 +53,11 @@ const lingerBytesMax = 65_536
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #plan: Plan
   readonly #onAbort = () => this.#settle(undefined)
+  readonly #onTimeout = () => this.cancel(fault.upstreamTimeout(this.#plan.name))
+  readonly #startedMs = performance.now()
   #timer: NodeJS.Timeout
-  readonly #totalTimer: NodeJS.Timeout
+  /** Runs from the first sign of life on: until then the other timer ends the exchange in time. */
+  #totalTimer: NodeJS.Timeout | undefined
   #controller: Dispatcher.DispatchController | undefined
   #reader: BodyReader | undefined
   #state: 'open' | 'lingering' | 'settled' = 'open'
@@ -65,10 +68,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(plan: Plan) {
     this.#plan = plan
-    const { timeouts, name } = plan
-    const onTimeout = () => this.cancel(fault.upstreamTimeout(name))
-    this.#timer = setTimeout(onTimeout, timeouts.firstByteMs)
-    this.#totalTimer = setTimeout(onTimeout, timeouts.totalMs)
+    const { firstByteMs, totalMs } = plan.timeouts
+    this.#timer = setTimeout(this.#onTimeout, Math.min(firstByteMs, totalMs))
   }
 
   /** Sends the request. The signal must not have aborted yet. */
@@ -86,7 +87,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#flowing = true
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#onSilence(), this.#plan.timeouts.idleMs)
+    const { idleMs, totalMs } = this.#plan.timeouts
+    this.#timer = setTimeout(() => this.#onSilence(), idleMs)
+    this.#totalTimer = setTimeout(this.#onTimeout, totalMs - (performance.now() - this.#startedMs))
   }
 
   pause(): void {

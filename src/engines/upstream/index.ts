@@ -113,6 +113,7 @@ class Upstream {
   readonly #about: About
   readonly #pathPrefix: string
   readonly #timeouts: Timeouts
+  readonly #headers: { readonly whole: string[]; readonly streamed: string[] }
   readonly #running = new Set<Exchange>()
   #status: EngineStatus = { state: 'ready' }
 
@@ -126,6 +127,10 @@ class Upstream {
     this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey) }
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')
     this.#timeouts = { ...defaultTimeouts, ...options.timeouts }
+    this.#headers = {
+      whole: headersFor(options, 'application/json'),
+      streamed: headersFor(options, 'text/event-stream'),
+    }
   }
 
   status(): EngineStatus {
@@ -162,7 +167,7 @@ class Upstream {
         name,
         pool,
         path: this.#pathPrefix + path,
-        headers: this.#headers(isStreamed(request)),
+        headers: isStreamed(request) ? this.#headers.streamed : this.#headers.whole,
         body,
         signal: call.signal,
         timeouts: this.#timeouts,
@@ -206,21 +211,6 @@ class Upstream {
     return documentReader(exchange, head, about, { path, streamed: isStreamed(request), encoding, tally, settle })
   }
 
-  #headers(streams: boolean): string[] {
-    const { apiKey, version } = this.#options
-    return [
-      ...(apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`]),
-      'content-type',
-      'application/json',
-      'accept',
-      streams ? 'text/event-stream' : 'application/json',
-      'accept-encoding',
-      'identity',
-      'user-agent',
-      `Parlance/${version}`,
-    ]
-  }
-
   /** Keeps the status: an answer of any kind means that the upstream lives. */
   #note(reason: Fault | undefined): void {
     const code = reason?.code
@@ -231,6 +221,21 @@ class Upstream {
     this.#status = down === undefined ? { state } : { state, detail: down }
     this.#options.log.info('upstream.state', { engine: this.#options.name, state, detail: down })
   }
+}
+
+/** What every request carries, whoever the caller is. */
+function headersFor({ apiKey, version }: UpstreamOptions, accept: string): string[] {
+  return [
+    ...(apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`]),
+    'content-type',
+    'application/json',
+    'accept',
+    accept,
+    'accept-encoding',
+    'identity',
+    'user-agent',
+    `Parlance/${version}`,
+  ]
 }
 
 const isStreamed = (request: object): boolean => 'stream' in request && request.stream === true

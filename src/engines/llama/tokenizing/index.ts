@@ -39,8 +39,8 @@ export function llamaTokenizer(settings: Settings, describe: () => Promise<Descr
     async countChat(request: ChatRequest, signal) {
       if ((await queue.description()).template === null) throw fault.wrongAbility(name, 'chat')
       const asked = chatAsked(request, 0)
-      const { messages, tools, format } = asked
-      const conversation = { messages, ...(tools && { tools }), ...(format && { format }) }
+      const { messages, tools, format, effort } = asked
+      const conversation = { messages, ...(tools && { tools }), ...(format && { format }), ...(effort && { effort }) }
       try {
         return { tokens: (await queue.add({ type: 'chat', conversation }, signal)).count, assumptions: [] }
       } catch (error) {
