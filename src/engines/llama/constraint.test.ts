@@ -67,15 +67,48 @@ describe('the grammar of demanded calls', () => {
     assert.ok(!grammar.begins('{}<'))
   })
 
-  it('leaves arguments that are not JSON to the model, and refuses to hold them to a schema', () => {
-    const { callable, forced } = demanded('qwen-coder', [now, { ...now, function: { name: 'then' } }])
+  it('spells arguments as rows where the family does', () => {
+    const search: FunctionTool = {
+      type: 'function',
+      function: {
+        name: 'search',
+        strict: true,
+        parameters: {
+          type: 'object',
+          properties: {
+            words: { type: 'string' },
+            order: { type: 'string', enum: ['new', 'old'] },
+            pages: { type: 'array', items: { $ref: '#/$defs/page' } },
+          },
+          required: ['words', 'order', 'pages'],
+          additionalProperties: false,
+          $defs: { page: { type: 'integer', minimum: 1, maximum: 9 } },
+        },
+      },
+    }
+    const { callable, forced } = demanded('qwen-coder', [now, search])
     const grammar = matcher(forcedGrammar(callable, forced))
-    assert.ok(grammar.matches('then>\n</function>\n</tool_call>'))
-    assert.ok(!grammar.begins('other'))
-    const held = demanded('qwen-coder', [weather])
+    const row = (key: string, value: string) => `<parameter=${key}>\n${value}\n</parameter>\n`
+    const call = (words: string, order: string, pages: string) =>
+      `search>\n${row('words', words)}${row('order', order)}${row('pages', pages)}</function>\n</tool_call>`
+    assert.ok(grammar.matches('now>\n</function>\n</tool_call>'))
+    assert.ok(grammar.matches(call('a "b"\nc', 'new', '[1, 9]')))
+    assert.ok(grammar.matches(`${call('a', 'old', '[]')}\n<tool_call>\n<function=${call('b', 'new', '[2]')}`))
+    for (const wrong of ['other', call('a', 'any', '[1]'), call('a', 'new', '[0]'), call('a', 'new', '"x"')])
+      assert.ok(!grammar.matches(wrong), wrong)
+    const glm = demanded('glm', [search])
+    const rest =
+      '<arg_key>words</arg_key>\n<arg_value>a</arg_value>\n<arg_key>order</arg_key>\n<arg_value>new</arg_value>\n<arg_key>pages</arg_key>\n<arg_value>[3]</arg_value>\n</tool_call>'
+    assert.ok(matcher(forcedGrammar(glm.callable, glm.forced)).matches(rest))
+    const patterned = structuredClone(search)
+    Object.assign(patterned.function.parameters ?? {}, {
+      properties: { words: { type: 'string', pattern: '^a$' } },
+      required: ['words'],
+    })
+    const held = demanded('qwen-coder', [patterned])
     assert.throws(
       () => forcedGrammar(held.callable, held.forced),
-      (error: unknown) => error instanceof Fault && error.param === 'tools.0.function.strict',
+      (error: unknown) => error instanceof Fault && error.param === 'tools.0.function.parameters.properties.words',
     )
   })
 

@@ -1,7 +1,8 @@
 import { Fault, fault } from '../../lib/faults.ts'
+import { isRecord } from '../../wire/walk.ts'
 import { spelt } from './dialects/choice.ts'
 import type { CallFraming, ForcedCall, FunctionTool } from './dialects/index.ts'
-import { callsMax, checkStrict, jsonGrammar, schemaToGrammar, toolCallGrammar } from './grammar/index.ts'
+import { callsMax, checkStrict, jsonGrammar, type Place, schemaToGrammar, toolCallGrammar } from './grammar/index.ts'
 import { literal } from './grammar/rules.ts'
 import type { ReplyFormat, ToolsAsked } from './protocol.ts'
 
@@ -51,7 +52,7 @@ export const someStrict = (tools: readonly FunctionTool[]) => tools.some(tool =>
 
 function callsGrammar(callable: Callable, started: 'name' | 'arguments' | null): string {
   const { tools, framing } = callable
-  if (framing.parameters !== null) return freeCalls(callable, started)
+  if (framing.parameters !== null) return rowCalls(callable, started)
   const { before, between } = framing
   const [after, close] = [framing.after, framing.close].map(text => (callable.ends(text) ? '' : text)) as [
     string,
@@ -75,19 +76,80 @@ function callsGrammar(callable: Callable, started: 'name' | 'arguments' | null):
   }).text
 }
 
-/** Arguments that are not JSON are left to the model. */
-function freeCalls({ tools, framing, asked }: Callable, started: 'name' | 'arguments' | null): string {
-  const strict = tools.find(tool => tool.function.strict === true)
-  if (strict !== undefined)
-    throw fault.unsupportedValue(
-      `${placeOf(strict, asked).param.replace(/parameters$/, 'strict')}`,
-      'This model does not write arguments as JSON, so they cannot be held to a schema.',
-    )
-  const names = tools.map(tool => literal(spelt(tool.function.name, framing) + framing.between)).join(' | ')
-  if (started === 'arguments') return 'root ::= any\nany ::= [^\\x00]*'
-  const start = started === null ? `${literal(framing.open + framing.before)} ` : ''
-  return `root ::= ${start}(${names}) any\nany ::= [^\\x00]*`
+/** Calls whose arguments are rows of a name and a value: text as it is, anything else as JSON. */
+function rowCalls({ tools, framing, asked, most, ends }: Callable, started: 'name' | 'arguments' | null): string {
+  const head = (tool: FunctionTool) => literal(spelt(tool.function.name, framing) + framing.between)
+  const after = literal(ends(framing.after) ? '' : framing.after)
+  const start = literal(framing.open + framing.before)
+  const first = { name: 'call', arguments: `rows-0 ${after}`, none: `${start} call` }[started ?? 'none']
+  const single = framing.separator === null || most === 1
+  return [
+    `root ::= ${first} next ${literal(framing.close)}`,
+    `next ::= ""${single ? '' : ` | ${literal((framing.separator ?? '') + framing.before)} call next`}`,
+    `call ::= ${tools.map((tool, i) => `${head(tool)} rows-${i} ${after}`).join(' | ')}`,
+    ...tools.flatMap((tool, i) => rowsOf(tool, `${i}`, framing, placeOf(tool, asked))),
+  ].join('\n')
 }
+
+/** Rules for the rows of one tool's arguments, in the order of its schema. */
+function rowsOf(
+  { function: tool }: FunctionTool,
+  id: string,
+  { parameters: row }: CallFraming,
+  place: Place,
+): string[] {
+  const { properties = {}, required = [], ...rest } = schemaOf(tool.parameters)
+  if (tool.strict === true) checkStrict(tool.parameters ?? {}, place)
+  const rules: string[] = []
+  const rows = Object.entries(properties).map(([key, schema], k) => {
+    const name = `value-${id}-${k}`
+    const below = { ...place, param: `${place.param}.properties.${key}` }
+    const value = valueGrammar({ ...rest.definitions, ...objectOf(schema) }, below, tool.strict === true)
+    rules.push(...(value === null ? [`${name}-root ::= [^<]+`] : [renamed(value, `${name}-`)]))
+    const text = `${literal((row?.before ?? '') + key + (row?.between ?? ''))} ${name}-root ${literal(row?.after ?? '')}`
+    return required.includes(key) ? text : `(${text})?`
+  })
+  return [`rows-${id} ::= ${rows.length === 0 ? '""' : rows.join(' ')}`, ...rules]
+}
+
+/** Null: any text. @throws fault.unsupportedValue for what strict arguments promise about texts, which are not quoted here */
+function valueGrammar(schema: Readonly<Record<string, unknown>>, place: Place, strict: boolean): string | null {
+  const { type, enum: values } = schema
+  if (type === 'string' && Array.isArray(values)) return `root ::= ${values.map(literal).join(' | ')}`
+  if (type !== 'string') return grammarOrNull(schema, place, strict)
+  const promised = ['pattern', 'format', 'minLength', 'maxLength', 'const'].find(keyword => keyword in schema)
+  if (strict && promised !== undefined)
+    throw fault.unsupportedValue(place.param, `This model does not quote texts, so '${promised}' cannot be enforced.`)
+  return null
+}
+
+/** Without `strict` a schema is a description: what cannot be enforced is left to the model. */
+function grammarOrNull(schema: object, place: Place, strict: boolean): string | null {
+  try {
+    return schemaToGrammar(schema, place).text
+  } catch (error) {
+    if (error instanceof Fault && !strict) return null
+    throw error
+  }
+}
+
+interface ObjectSchema {
+  readonly properties?: object
+  readonly required?: readonly unknown[]
+  readonly definitions?: object
+}
+
+/** The parts of a schema of arguments that rows are made of; definitions go with every value. */
+function schemaOf(parameters: object | null | undefined): ObjectSchema {
+  const { properties, required, $defs, definitions } = objectOf(parameters)
+  return {
+    properties: objectOf(properties),
+    required: Array.isArray(required) ? required : [],
+    definitions: { ...(isRecord($defs) && { $defs }), ...(isRecord(definitions) && { definitions }) },
+  }
+}
+
+const objectOf = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {})
 
 function parametersOf(tool: FunctionTool, asked: ToolsAsked) {
   const place = placeOf(tool, asked)

@@ -1,9 +1,15 @@
 import { fault } from '../../lib/faults.ts'
 import { type Callable, forcedGrammar, formatGrammar, formatOrCalls, someStrict, textOrCalls } from './constraint.ts'
-import { type Dialect, dialectOf, type ReplyParser, type ToolsChosen } from './dialects/index.ts'
+import {
+  type Dialect,
+  dialectOf,
+  type ReplyParser,
+  type Conversation as Shown,
+  type ToolsChosen,
+} from './dialects/index.ts'
 import { grammarCache } from './grammar/index.ts'
 import type { ChatMessage, TemplateSettings, ToolsAsked } from './protocol.ts'
-import { ChatTemplate, type PromptPiece } from './templates.ts'
+import { ChatTemplate, type PromptPiece, TemplateFailed } from './templates.ts'
 
 /** A chat, ready to be tokenised. */
 export interface Prepared {
@@ -45,7 +51,7 @@ export class Conversing {
     const { dialect } = this
     const free = dialect.choose(asked)
     const shown = dialect.conversation(messages, free.tools)
-    const rendered = this.#template.render(shown.messages, shown.tools, effortSettings(effort, this.#source))
+    const rendered = this.#render(shown, effortSettings(effort, this.#source))
     const prompt = rendered
       .slice(-promptEnd)
       .map(({ text }) => text)
@@ -63,6 +69,16 @@ export class Conversing {
         return this.#grammars.get([asked, format ?? null, prompt], make).text
       },
       makeParser: () => dialect.parser({ tools: chosen.tools, prompt, callsMax: chosen.callsMax }),
+    }
+  }
+
+  /** Templates that walk through the tools without asking whether there are any get an empty list. */
+  #render({ messages, tools }: Shown, settings: Record<string, string | boolean>): PromptPiece[] {
+    try {
+      return this.#template.render(messages, tools, settings)
+    } catch (error) {
+      if (tools !== undefined || !(error instanceof TemplateFailed)) throw error
+      return this.#template.render(messages, [], settings)
     }
   }
 

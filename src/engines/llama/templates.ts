@@ -70,7 +70,7 @@ export class ChatTemplate {
     tools?: readonly object[],
     settings: Readonly<Record<string, string | boolean>> = {},
   ): PromptPiece[] {
-    const defused = new Defused({ messages, tools: tools ?? null }, this.#spelling)
+    const defused = new Defused({ messages, ...(tools && { tools }) }, this.#spelling)
     const environment = new Environment()
     const variables = {
       ...globals,
@@ -190,12 +190,12 @@ const exhausted = (what: string) => new TemplateFailed(`The chat template of the
 /** What a caller gave. */
 interface Given {
   readonly messages: readonly TemplateTurn[]
-  readonly tools: readonly object[] | null
+  readonly tools?: readonly object[]
 }
 
 /** Messages and tools whose spellings of control tokens are exchanged for marks, and the way back. */
 class Defused {
-  readonly given: { readonly messages: unknown; readonly tools: unknown }
+  readonly given: { readonly messages: unknown; readonly tools?: unknown }
   readonly #mark: string
   readonly #found: string[] = []
 
@@ -203,7 +203,8 @@ class Defused {
     this.#mark = spelling === null ? '' : unusedMark(given)
     const { messages, tools } = given
     const exchanged = (value: unknown) => (spelling === null ? value : this.#exchange(value, spelling))
-    this.given = { messages: exchanged(messages), tools: exchanged(tools) }
+    // Some templates tell no tools from `none`.
+    this.given = { messages: exchanged(messages), ...(tools && { tools: exchanged(tools) }) }
   }
 
   /** The rendered text, cut where the marks are: what they stand for is text, the rest may hold control tokens. */

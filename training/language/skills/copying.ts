@@ -115,6 +115,20 @@ export const GREET: Record<Language, readonly string[]> = {
   ],
 }
 
+/** Texts that training asks for again and again, in whatever letters. */
+const USUAL: Record<Language, readonly string[]> = {
+  en: ['this is a test', 'This is a test', 'This is a test!', 'Hello world', 'hello world', 'Hello, world!'],
+  zh: ['这是一个测试', '你好世界', '这是一次测试', '你好，世界！', '测试'],
+}
+
+/** True for a text that training asks for as it is: the evaluation leaves it out. */
+export function isUsual(text: string): boolean {
+  return usual.has(plain(text))
+}
+
+const plain = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N} ]/gu, '')
+const usual = new Set(Object.values(USUAL).flat().map(plain))
+
 /** First words that the model knows with a small and a large letter. */
 export const OPENERS =
   'this it the I we you he she they there that here what my your our his her a today now good hello let please never all some every no yes one two life time all love nothing everything people'.split(
@@ -206,15 +220,7 @@ export function phrase(chance: Chance, names: Names, language: Language): string
   if (language === 'zh') return zhPhrase(chance, names)
   const kind = chance.next()
   if (kind < 0.18) return names.sentence(chance, 'en')
-  if (kind < 0.22)
-    return chance.pick([
-      'this is a test',
-      'This is a test',
-      'This is a test!',
-      'Hello world',
-      'hello world',
-      'Hello, world!',
-    ])
+  if (kind < 0.22) return chance.pick(USUAL.en)
   const count = chance.weighted([
     [1, 3],
     [2, 3],
@@ -244,7 +250,7 @@ export function phrase(chance: Chance, names: Names, language: Language): string
 function zhPhrase(chance: Chance, names: Names): string {
   const kind = chance.next()
   if (kind < 0.3) return names.sentence(chance, 'zh')
-  if (kind < 0.36) return chance.pick(['这是一个测试', '你好世界', '这是一次测试', '你好，世界！', '测试'])
+  if (kind < 0.36) return chance.pick(USUAL.zh)
   const made = chance.pick([0.2, 0.6, 1])
   const count = chance.between(1, 4)
   const words = Array.from({ length: count }, () =>

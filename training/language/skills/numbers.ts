@@ -235,20 +235,24 @@ export function spell(value: number, language: Language): string {
   return `${tens > 1 ? digits[tens] : ''}十${value % 10 ? digits[value % 10] : ''}`
 }
 
+type Counting = 'to' | 'between' | 'down'
+const COUNTINGS: readonly (readonly [Counting, number])[] = [
+  ['to', 5],
+  ['between', 4],
+  ['down', 1.5],
+]
+
 /** Counting. `side` chooses the pairs (A, B); counting from 1 uses every N in training. */
 export function countTurn(
   { chance }: Draw,
   language: Language,
   side: Side = 'train',
-  templates = TEMPLATES_COUNT,
+  templates: Record<Counting, Record<Language, readonly string[]>> = TEMPLATES_COUNT,
+  countings = COUNTINGS,
 ): Turn {
   const say = (value: number): string => (value <= 30 && chance.maybe(0.1) ? spell(value, language) : String(value))
   const glue = language === 'zh' ? '、' : ', '
-  const kind = chance.weighted([
-    ['to', 5],
-    ['between', 4],
-    ['down', 1.5],
-  ] as const)
+  const kind = chance.weighted(countings)
   for (;;) {
     const low =
       kind === 'to'

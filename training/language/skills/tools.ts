@@ -151,7 +151,7 @@ export interface Asked {
   readonly calls: readonly Call[]
 }
 
-/** A question that needs one to three calls of one tool. */
+/** A question that needs one to three calls of one tool, seldom four; `asks` are questions about the weather. */
 export function askTool(
   { chance, names }: Draw,
   language: Language,
