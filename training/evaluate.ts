@@ -1,15 +1,20 @@
 /**
- * Measures the built-in language model on held-out cases: `node training/evaluate.ts [--model FILE] [--skill NAME]
- * [--cases N] [--data FOLDER] [--wrong N] [--temperature T] [--json]`. Prints the share of right answers per skill and
- * language, through llama.cpp with the chat template of the file.
+ * Measures the built-in language model on held-out cases: `node training/evaluate.ts [--asks held|trained] [--model FILE]
+ * [--skill NAME] [--cases N] [--data FOLDER] [--wrong N] [--temperature T] [--json]`. Prints the share of right answers
+ * per skill and language, through llama.cpp with the chat template of the file.
+ *
+ * `--asks held` (default): ways of asking, names, numbers and reviews that training never used. `--asks trained`: ways of
+ * asking of the training, with names, numbers and reviews that it never used.
  */
 import { parseArgs } from 'node:util'
 import { openRunner } from './language/engine.ts'
 import { ENGLISH_ONLY, heldCases, SKILL_NAMES, type SkillName } from './language/heldout.ts'
 import { readSources } from './language/sources.ts'
+import { VIEWS, type View } from './language/views.ts'
 
 const { values } = parseArgs({
   options: {
+    asks: { type: 'string', default: 'held' },
     model: { type: 'string', default: 'models/parlance-tiny-1.gguf' },
     data: { type: 'string', default: '../shared/data' },
     skill: { type: 'string' },
@@ -27,6 +32,8 @@ interface Row {
   readonly cases: number
 }
 
+const view = (Object.keys(VIEWS) as View[]).find(name => name === values.asks)
+if (view === undefined) throw new RangeError(`no asks ${values.asks}; there are held and trained`)
 const skills = SKILL_NAMES.filter(name => values.skill === undefined || values.skill.split(',').includes(name))
 if (skills.length === 0) throw new RangeError(`no skill ${values.skill}; there are ${SKILL_NAMES.join(', ')}`)
 const sources = readSources(values.data)
@@ -39,13 +46,14 @@ for (const skill of skills) {
 }
 const { tokens, seconds } = runner.speed()
 await runner.close()
-if (values.json) console.log(JSON.stringify({ rows, tokensPerSecond: Math.round(tokens / seconds) }, null, 2))
+if (values.json)
+  console.log(JSON.stringify({ asks: view, rows, tokensPerSecond: Math.round(tokens / seconds) }, null, 2))
 else {
   console.log(`\n${tokens} tokens at ${Math.round(tokens / seconds)} tokens/s, one stream, one thread`)
 }
 
 async function measure(skill: SkillName, language: 'en' | 'zh'): Promise<Row> {
-  const cases = heldCases(sources, skill, language, Number(values.cases))
+  const cases = heldCases(sources, skill, language, Number(values.cases), view)
   let right = 0
   let shown = 0
   for (const one of cases) {

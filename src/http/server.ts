@@ -5,6 +5,7 @@ import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Fault, fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
 import { describe } from '../lib/log.ts'
+import { Slots } from '../lib/slots.ts'
 import { execute, type Services } from '../platform/execute.ts'
 import type { Caller, Keys } from '../platform/keys.ts'
 import type { Operation, Reply } from '../platform/operation.ts'
@@ -48,7 +49,7 @@ declare module 'fastify' {
 /** The only user of Fastify: routes from the operations, one handler for all of them. */
 export function makeServer({ operations, services, keys, version, maxBodyBytes, logRequests }: ServerOptions): Server {
   const { ids, clock, log } = services
-  const running = new Set<AbortController>()
+  const running = new Slots<AbortController>()
   let draining = false
 
   const app = Fastify({
@@ -119,7 +120,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
   const answer = async (operation: Operation, request: FastifyRequest, reply: FastifyReply) => {
     const { id, caller } = request
     const leaving = new AbortController()
-    running.add(leaving)
+    const place = running.enter(leaving)
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) leaving.abort()
       else if (draining) request.raw.socket.destroySoon() // kept for a next request, which will not come
@@ -139,7 +140,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
       if (reply.raw.headersSent) log.error('stream.broken', { requestId: id, cause: describe(error) })
       else sendError(error, request, reply)
     } finally {
-      running.delete(leaving)
+      running.leave(place)
       if (reply.raw.headersSent && !reply.raw.writableEnded) reply.raw.end()
       if (logRequests)
         log.info('request', {
@@ -201,7 +202,7 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     async drain(timeoutMs) {
       draining = true
       const timer = setTimeout(() => {
-        for (const leaving of running) leaving.abort()
+        for (const leaving of running.all()) leaving.abort()
         app.server.closeAllConnections()
       }, timeoutMs)
       await app.close()

@@ -1,20 +1,21 @@
 /**
- * Cases for the evaluation: ways of asking that no training document uses, filled with the names, pairs of numbers and
- * questions that training never sees. `heldout.test.ts` asserts that the two sides have nothing in common.
+ * Cases for the evaluation: ways of asking of one view, filled with the names, pairs of numbers and questions that
+ * training never sees. `heldout.test.ts` asserts that the two sides have nothing in common.
  */
 import type { Message, Tool } from './chat.ts'
 import { assistantText } from './chat.ts'
 import { HELD } from './held-asks.ts'
 import { type Language, makeNames } from './names.ts'
-import { Chance } from './random.ts'
-import { copyTurn } from './skills/copying.ts'
+import { Chance, hash } from './random.ts'
+import { copyTurn, isUsual } from './skills/copying.ts'
 import { FALLBACK, fallbackTurn, openQuestions } from './skills/fallback.ts'
-import { CHAT_TERMS, countTurn, drawSequence, sequenceTurn, terms } from './skills/numbers.ts'
+import { CHAT_TERMS, COUNTINGS, countTurn, drawSequence, sequenceTurn, terms } from './skills/numbers.ts'
 import { commentsByMood, sentimentTurn } from './skills/sentiment.ts'
-import type { Draw } from './skills/skill.ts'
+import type { Draw, Turn } from './skills/skill.ts'
 import { type Intent, TALK } from './skills/talk.ts'
-import { askTool, callMessage, idleTools, resultMessages } from './skills/tools.ts'
+import { type Asked, askTool, callMessage, idleTools, resultMessages } from './skills/tools.ts'
 import type { Sources } from './sources.ts'
+import { type Asks, VIEWS, type View } from './views.ts'
 
 export interface Case {
   readonly messages?: readonly Message[]
@@ -32,6 +33,7 @@ export type SkillName =
   | 'complete'
   | 'continue'
   | 'count'
+  | 'count-to'
   | 'talk'
   | 'copy'
   | 'copy-raw'
@@ -50,6 +52,7 @@ export const SKILL_NAMES: readonly SkillName[] = [
   'complete',
   'continue',
   'count',
+  'count-to',
   'talk',
   'copy',
   'copy-raw',
@@ -63,31 +66,38 @@ export const SKILL_NAMES: readonly SkillName[] = [
 ]
 
 /** `count` cases of one skill; the same seed gives the same cases. */
-export function heldCases(sources: Sources, skill: SkillName, language: Language, count: number, seed = 2024): Case[] {
-  const chance = new Chance(seed + SKILL_NAMES.indexOf(skill) * 10 + (language === 'zh' ? 1 : 0))
+export function heldCases(
+  sources: Sources,
+  skill: SkillName,
+  language: Language,
+  count: number,
+  view: View = 'held',
+  seed = 2024,
+): Case[] {
+  const chance = new Chance(seed + hash(`${skill} ${language}`))
   const draw: Draw = { chance, names: makeNames(sources, 'held') }
-  const make = maker(sources, draw, skill, language)
+  const make = maker(sources, draw, skill, language, VIEWS[view])
   return Array.from({ length: count }, make)
 }
 
-function maker(sources: Sources, draw: Draw, skill: SkillName, language: Language): () => Case {
+function maker(sources: Sources, draw: Draw, skill: SkillName, language: Language, asks: Asks): () => Case {
   const { chance } = draw
   const questions = openQuestions(sources, 'held')
   const comments = commentsByMood(sources, 'test', [])
   const turnCase = (): Case =>
-    oneTurn(draw, language, chance.pick(['continue', 'count', 'talk', 'copy', 'fallback'] as const), questions)
+    oneTurn(draw, language, chance.pick(['continue', 'count', 'count-to', 'talk', 'copy', 'fallback']), questions, asks)
   switch (skill) {
     case 'complete':
       return () => completion(chance)
     case 'copy-raw':
       return () => {
-        const { user, reply } = copyTurn(draw, 'en', HELD.exact, HELD.bare, HELD.greet)
+        const { user, reply } = unusualCopy(draw, 'en', asks)
         return { prompt: user, maxTokens: 80, expected: reply, right: answer => answer.trim() === reply }
       }
     case 'sentiment-comments':
       return () => {
         const mood = chance.pick(['positive', 'negative', 'neutral'] as const)
-        const question = chance.pick(HELD.sentiment.en.filter(text => text.includes('neutral')))
+        const question = chance.pick(asks.sentiment.en.filter(text => text.includes('neutral')))
         const reply = { positive: 'Positive', negative: 'Negative', neutral: 'Neutral' }[mood]
         return {
           ...exactly(reply),
@@ -99,7 +109,7 @@ function maker(sources: Sources, draw: Draw, skill: SkillName, language: Languag
       }
     case 'tools':
       return () => {
-        const asked = askTool(draw, language, HELD.tools)
+        const asked = askFewCalls(draw, language, asks)
         return {
           ...exactly(assistantText(callMessage(asked.calls))),
           messages: withSystem(chance, asked.user),
@@ -110,7 +120,7 @@ function maker(sources: Sources, draw: Draw, skill: SkillName, language: Languag
       return () => ({ ...turnCase(), tools: idleTools(draw) })
     case 'tools-answer':
       return () => {
-        const asked = askTool(draw, language, HELD.tools)
+        const asked = askFewCalls(draw, language, asks)
         const results = resultMessages(draw, asked.calls, language)
         const reply = results.at(-1)?.content ?? ''
         return {
@@ -137,20 +147,21 @@ function maker(sources: Sources, draw: Draw, skill: SkillName, language: Languag
         }
       }
     default:
-      return () => oneTurn(draw, language, skill, questions)
+      return () => oneTurn(draw, language, skill, questions, asks)
   }
 }
 
 function oneTurn(
   draw: Draw,
   language: Language,
-  skill: 'continue' | 'count' | 'talk' | 'copy' | 'sentiment' | 'fallback',
+  skill: 'continue' | 'count' | 'count-to' | 'talk' | 'copy' | 'sentiment' | 'fallback',
   questions: ReturnType<typeof openQuestions>,
+  asks: Asks,
 ): Case {
   const { chance } = draw
   switch (skill) {
     case 'continue': {
-      const { user, reply } = sequenceTurn(draw, language, 'held', HELD.sequence)
+      const { user, reply } = sequenceTurn(draw, language, 'held', asks.sequence)
       return {
         messages: withSystem(chance, user),
         expected: reply,
@@ -161,13 +172,13 @@ function oneTurn(
       const intent = chance.pick(Object.keys(TALK) as Intent[])
       const replies: readonly string[] = TALK[intent].replies[language]
       return {
-        messages: withSystem(chance, chance.pick(HELD.talk[language][intent])),
+        messages: withSystem(chance, chance.pick(asks.talk[language][intent])),
         expected: replies[0] ?? '',
         right: (answer, ended) => ended && replies.includes(answer),
       }
     }
     case 'fallback': {
-      const { user } = fallbackTurn(draw, language, questions, HELD.open)
+      const { user } = fallbackTurn(draw, language, questions, asks.open)
       const replies: readonly string[] = FALLBACK[language]
       return {
         messages: withSystem(chance, user),
@@ -177,13 +188,35 @@ function oneTurn(
     }
     default: {
       const { user, reply } =
-        skill === 'count'
-          ? countTurn(draw, language, 'held', HELD.count)
-          : skill === 'copy'
-            ? copyTurn(draw, language, HELD.exact, HELD.bare, HELD.greet)
-            : sentimentTurn(draw, language, undefined, HELD.reviews, HELD.sentiment)
+        skill === 'copy'
+          ? unusualCopy(draw, language, asks)
+          : skill === 'sentiment'
+            ? sentimentTurn(draw, language, undefined, HELD.reviews, asks.sentiment)
+            : countTurn(
+                draw,
+                language,
+                'held',
+                asks.count,
+                COUNTINGS.filter(([kind]) => (kind === 'to') === (skill === 'count-to')),
+              )
       return { ...exactly(reply), messages: withSystem(chance, user) }
     }
+  }
+}
+
+/** Something to repeat that training does not repeat as it is. */
+function unusualCopy(draw: Draw, language: Language, { exact, bare, greet }: Asks): Turn {
+  for (;;) {
+    const turn = copyTurn(draw, language, exact, bare, greet)
+    if (!isUsual(turn.reply)) return turn
+  }
+}
+
+/** One to three calls: training has a few with four, which the model does not promise. */
+function askFewCalls(draw: Draw, language: Language, asks: Asks): Asked {
+  for (;;) {
+    const asked = askTool(draw, language, asks.tools)
+    if (asked.calls.length <= 3) return asked
   }
 }
 

@@ -119,7 +119,7 @@ export function makeNames(sources: Sources, side: Side): Names {
     en: mine(sources.pairs.map(([en]) => en)).filter(s => s.split(' ').length <= 8 && !s.includes('"')),
     zh: mine(sources.pairs.map(([, zh]) => zh)).filter(s => s.length <= 12 && !/[“”"]/.test(s)),
   }
-  const things = { en: mine(englishThings(sources)), zh: ZH_THINGS }
+  const things = { en: mine(englishThings(sources)), zh: side === 'held' ? ZH_HELD_THINGS : ZH_THINGS }
   const again = (make: () => string): string => {
     for (;;) {
       const name = make()
@@ -183,6 +183,8 @@ const ZH_THINGS =
   '手机 电脑 耳机 相机 电影 书 餐厅 酒店 咖啡 面条 火锅 外卖 衣服 鞋子 裙子 背包 手表 键盘 鼠标 显示器 冰箱 洗衣机 空调 电视 游戏 软件 课程 老师 服务 快递 客服 房间 早餐 蛋糕 水果 牛奶 茶 啤酒 玩具 沙发 床垫 台灯 雨伞 自行车 汽车 旅行 景点 演出 音乐 小说'.split(
     ' ',
   )
+
+const ZH_HELD_THINGS = ['台历', '水壶', '行李箱', '花瓶', '望远镜', '出租车']
 
 function syllables(chance: Chance, count: number): string {
   let out = ''

@@ -77,7 +77,7 @@ describe('the grammar of demanded calls', () => {
           type: 'object',
           properties: {
             words: { type: 'string' },
-            order: { type: 'string', enum: ['new', 'old'] },
+            order: { enum: ['new', 'old'] },
             pages: { type: 'array', items: { $ref: '#/$defs/page' } },
           },
           required: ['words', 'order', 'pages'],

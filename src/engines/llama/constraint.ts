@@ -115,7 +115,8 @@ function rowsOf(
 /** Null: any text. @throws fault.unsupportedValue for what strict arguments promise about texts, which are not quoted here */
 function valueGrammar(schema: Readonly<Record<string, unknown>>, place: Place, strict: boolean): string | null {
   const { type, enum: values } = schema
-  if (type === 'string' && Array.isArray(values)) return `root ::= ${values.map(literal).join(' | ')}`
+  if (Array.isArray(values) && values.length > 0 && values.every(one => typeof one === 'string'))
+    return `root ::= ${values.map(one => literal(one)).join(' | ')}`
   if (type !== 'string') return grammarOrNull(schema, place, strict)
   const promised = ['pattern', 'format', 'minLength', 'maxLength', 'const'].find(keyword => keyword in schema)
   if (strict && promised !== undefined)

@@ -1,5 +1,6 @@
 import { type Fault, fault } from '../../lib/faults.ts'
 import { describe, type Log } from '../../lib/log.ts'
+import { Slots } from '../../lib/slots.ts'
 import { encodeEvent } from '../../lib/sse.ts'
 import type { Ability, Call, Engine, EngineStatus, Relayed, RelayPath, Sink } from '../engine.ts'
 import { type PromptTokenizer, tokenizerForModel } from '../tokenizer.ts'
@@ -114,7 +115,7 @@ class Upstream {
   readonly #pathPrefix: string
   readonly #timeouts: Timeouts
   readonly #headers: { readonly whole: string[]; readonly streamed: string[] }
-  readonly #running = new Set<Exchange>()
+  readonly #running = new Slots<Exchange>()
   #status: EngineStatus = { state: 'ready' }
 
   constructor(options: UpstreamOptions, tokenizer: PromptTokenizer) {
@@ -140,7 +141,7 @@ class Upstream {
   /** Ends what is running; the pool stays open. */
   async close(): Promise<void> {
     this.#status = { state: 'closed' }
-    for (const exchange of this.#running) exchange.cancel(fault.draining())
+    for (const exchange of this.#running.all()) exchange.cancel(fault.draining())
   }
 
   /** Sends a request; settles with the checked document, or with a stream that has begun. */
@@ -175,10 +176,10 @@ class Upstream {
         fail: settle.reject,
         left: () => {
           pool.leave()
-          this.#running.delete(exchange)
+          this.#running.leave(place)
         },
       })
-      this.#running.add(exchange)
+      const place = this.#running.enter(exchange)
       exchange.start()
     })
   }

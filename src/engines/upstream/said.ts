@@ -4,7 +4,7 @@
  */
 export class Said {
   /** JSON string literals without their quotes, in Latin-1 of UTF-8, by choice. */
-  readonly #literals = new Map<number, string>()
+  #literals: Map<number, string> | undefined
   readonly #choices: number
   #length = 0
   #dropped = 0
@@ -36,7 +36,7 @@ export class Said {
 
   /** The text of each choice. */
   texts(): string[] {
-    return Array.from(this.#literals.values(), textOf)
+    return Array.from(this.#literals?.values() ?? [], textOf)
   }
 
   /** Events that were too many to be kept. */
@@ -46,6 +46,7 @@ export class Said {
 
   #keep(choice: number, said: string): void {
     this.#length += said.length
+    this.#literals ??= new Map()
     this.#literals.set(choice, (this.#literals.get(choice) ?? '') + said)
   }
 }

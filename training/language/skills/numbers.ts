@@ -236,7 +236,7 @@ export function spell(value: number, language: Language): string {
 }
 
 type Counting = 'to' | 'between' | 'down'
-const COUNTINGS: readonly (readonly [Counting, number])[] = [
+export const COUNTINGS: readonly (readonly [Counting, number])[] = [
   ['to', 5],
   ['between', 4],
   ['down', 1.5],
