@@ -12,7 +12,7 @@ export const pages: Record<string, () => string> = { 'config.md': configPage }
 function configPage(): string {
   const rows = Object.entries(settings).map(([name, row]) => {
     const value = row.default === undefined ? '' : `\`${JSON.stringify(row.default).replaceAll('"', '')}\``
-    return `| \`${name}\` | ${row.env === undefined ? '' : `\`${row.env}\``} | ${kind(row.schema)} | ${value} | ${row.sentence} |`
+    return `| \`${name}\` | ${row.env.map(name => `\`${name}\``).join(', ')} | ${kind(row.schema)} | ${value} | ${row.sentence} |`
   })
   return `# Settings
 

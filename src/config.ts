@@ -104,6 +104,19 @@ export const settings = {
     false,
     'One line per request on standard error: operation, status, time; never a key, a prompt or a reply.',
   ),
+  hub_url: setting(
+    Type.String({ pattern: '^https?://[^?#]+$', maxLength: 2048 }),
+    'https://huggingface.co',
+    'Where `parlance pull` finds models by name. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured.',
+    'PARLANCE_HUB_URL',
+  ),
+  hub_token: setting(
+    Type.String({ minLength: 1, maxLength: 1024, pattern: '^[\\x21-\\x7e]+$' }),
+    undefined,
+    'For models that the hub does not give to everyone. It is sent to the hub alone.',
+    'PARLANCE_HUB_TOKEN',
+    'HF_TOKEN',
+  ),
   upstreams: setting(Type.Record(Type.String(), Upstream), {}, 'Servers that answer for some of the models.'),
   models: setting(
     Type.Record(Type.String(), Type.Union([LocalModel, UpstreamModel])),
@@ -136,6 +149,8 @@ export interface Config {
   max_body_bytes: number
   drain_timeout_ms: number
   log_requests: boolean
+  hub_url: string
+  hub_token: string | undefined
   upstreams: Record<string, UpstreamConfig>
   models: Record<string, LocalModelConfig | UpstreamModelConfig>
   aliases: Record<string, string>
@@ -164,10 +179,10 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
   const written = file === undefined ? {} : readYaml(file, env)
   const values: Record<string, unknown> = {}
   for (const [name, row] of Object.entries(settings)) {
-    const fromEnv = row.env === undefined ? undefined : env[row.env]
+    const variable = row.env.find(candidate => env[candidate] !== undefined && env[candidate] !== '')
     if (name in overrides)
       values[name] = fromText(row, String(overrides[name as keyof Settings]), `--${name.replaceAll('_', '-')}`)
-    else if (fromEnv !== undefined && fromEnv !== '') values[name] = fromText(row, fromEnv, row.env!)
+    else if (variable !== undefined) values[name] = fromText(row, env[variable] ?? '', variable)
     else values[name] = written[name] ?? row.default
   }
   const config = { ...values, file } as Config
@@ -186,14 +201,15 @@ interface Setting {
   schema: TSchema
   default: unknown
   sentence: string
-  env: string | undefined
+  /** Names in the environment; the first that is set counts. */
+  env: readonly string[]
 }
 
 function setting<Schema extends TSchema>(
   schema: Schema,
   value: Static<Schema> | undefined,
   sentence: string,
-  env?: string,
+  ...env: string[]
 ): Setting {
   return { schema, default: value, sentence, env }
 }

@@ -12,6 +12,7 @@ import { type Random, systemRandom } from './lib/random.ts'
 import { operations } from './operations/index.ts'
 import { builtIn, type EngineMakers, type LocalEntry, makeCatalogue } from './platform/catalogue.ts'
 import type { Services } from './platform/execute.ts'
+import { modelFolder } from './platform/folder.ts'
 import { type Keys, makeKeys } from './platform/keys.ts'
 import { priceOf } from './platform/prices.ts'
 import { makeUsage } from './platform/usage.ts'
@@ -47,6 +48,7 @@ export async function open(
   const engines = engineMakers(config, { version, log, clock })
   const models = makeCatalogue({
     ...modelsOf(config),
+    folder: modelFolder({ folder: modelsFolder(config), clock, log }),
     aliases: config.aliases,
     makers: engines.makers,
     created: seconds(clock),
@@ -81,9 +83,13 @@ export function serve({ config, version, keys, services }: Parlance): Server {
   })
 }
 
+/** Where models that were pulled lie. */
+export const modelsFolder = (config: Config): string => join(config.data_dir, 'models')
+
 const modelFile = (name: string) => join(packageRoot(import.meta.url), 'models', name)
 
-function modelsOf(config: Config) {
+/** Built-in models and those of the settings. */
+export function modelsOf(config: Config) {
   const isFree = ({ name }: { name: string }) => !(name in config.models) // a model of the operator may take a built-in name
   const local: LocalEntry[] = [{ name: builtIn.chat, file: modelFile(`${builtIn.chat}.gguf`) }].filter(isFree)
   const embedded = [{ name: builtIn.embedding, file: modelFile(`${builtIn.embedding}.bin`) }].filter(isFree)

@@ -94,6 +94,13 @@ export const fault = {
       message: `The key does not belong to the ${kind} '${name}'. Leave out the OpenAI-${kind === 'organization' ? 'Organization' : 'Project'} header, or send the one of the key.`,
     }),
 
+  modelKept: (model: string, why: string) =>
+    new Fault({
+      status: 403,
+      code: 'model_not_deletable',
+      message: `The model \`${model}\` cannot be deleted: ${why}.`,
+    }),
+
   // 404, 405: the thing
   unknownUrl: (method: string, path: string, hint = '') =>
     new Fault({ status: 404, message: `Invalid URL (${method} ${path})${hint === '' ? '' : `. ${hint}`}` }),

@@ -7,6 +7,7 @@ import { completeWithEngine } from './engines/complete.ts'
 import { embedWithEngine } from './engines/embed.ts'
 import { listEngines } from './engines/list.ts'
 import { retrieveEngine } from './engines/retrieve.ts'
+import { deleteModel } from './models/delete.ts'
 import { listModels } from './models/list.ts'
 import { retrieveModel } from './models/retrieve.ts'
 import { countInputTokens } from './responses/count-input-tokens.ts'
@@ -17,6 +18,7 @@ import { tokenize } from './tokens/tokenize.ts'
 export const operations: readonly Operation[] = [
   listModels,
   retrieveModel,
+  deleteModel,
   createChatCompletion,
   createCompletion,
   createEdit,

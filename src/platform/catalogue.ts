@@ -1,5 +1,6 @@
 import type { Ability, Engine } from '../engines/engine.ts'
-import { type Models, makeModels, type Target } from './models.ts'
+import type { FoundFile, ModelFolder } from './folder.ts'
+import { type FoundModels, type Models, makeModels, type Target } from './models.ts'
 import { free, type Price } from './prices.ts'
 
 /** What starts the engines; main hands it over, so that this room knows no engine. */
@@ -82,6 +83,8 @@ export interface CatalogueOptions {
   local: LocalEntry[]
   embedded: EmbeddedEntry[]
   upstream: UpstreamEntry[]
+  /** Of the data folder; its models are free and local. */
+  folder: ModelFolder
   /** The operator's own; they win over the classic names. */
   aliases: Readonly<Record<string, string>>
   makers: EngineMakers
@@ -90,7 +93,7 @@ export interface CatalogueOptions {
 }
 
 /** All models of this server. @throws Error for an alias that leads nowhere */
-export function makeCatalogue({ local, embedded, upstream, aliases, makers, created }: CatalogueOptions): Models {
+export function makeCatalogue({ folder, aliases, makers, created, ...fixed }: CatalogueOptions): Models {
   const target = (name: string, ownedBy: string, abilities: Ability[], price: Price, open: () => Engine): Target => ({
     name,
     ownedBy,
@@ -101,16 +104,49 @@ export function makeCatalogue({ local, embedded, upstream, aliases, makers, crea
   })
   return makeModels(
     [
-      ...local.map(model =>
+      ...fixed.local.map(model =>
         target(model.name, 'parlance', ['chat', 'complete'], model.price ?? free, () => makers.local(model)),
       ),
-      ...embedded.map(model => target(model.name, 'parlance', ['embed'], free, () => makers.embedded(model))),
-      ...upstream.map(model =>
+      ...fixed.embedded.map(model => target(model.name, 'parlance', ['embed'], free, () => makers.embedded(model))),
+      ...fixed.upstream.map(model =>
         target(model.name, model.upstream, ['chat', 'complete', 'embed'], model.price ?? free, () =>
           makers.upstream(model),
         ),
       ),
     ],
-    { ...classicNames, ...aliases },
+    aliases,
+    { found: foundIn(folder, makers), usual: classicNames },
   )
+}
+
+/** The models of a folder, one target for each file. */
+function foundIn(folder: ModelFolder, makers: EngineMakers): FoundModels {
+  let files: ReadonlyMap<string, FoundFile> | undefined
+  let targets: ReadonlyMap<string, Target> = new Map()
+  const known = new WeakMap<FoundFile, Target>()
+  const targetOf = (found: FoundFile): Target => {
+    const { name, file, created } = found
+    const target = known.get(found) ?? {
+      name,
+      ownedBy: 'local',
+      created,
+      price: free,
+      abilities: new Set<Ability>(['chat', 'complete']),
+      open: () => makers.local({ name, file }),
+    }
+    known.set(found, target)
+    return target
+  }
+  return {
+    current() {
+      const current = folder.current()
+      if (current !== files) targets = new Map([...current].map(([name, found]) => [name, targetOf(found)]))
+      files = current
+      return targets
+    },
+    async remove({ name }, first) {
+      const found = folder.current().get(name)
+      if (found !== undefined) await folder.remove(found, first)
+    },
+  }
 }

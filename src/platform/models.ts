@@ -27,38 +27,88 @@ export interface Listed {
 export interface Models {
   /** @throws Fault 404 `model_not_found` */
   resolve(name: string): Target
-  /** Opens the engine and asks whether it can do this. @throws Fault 400 when it cannot */
+  /** Opens the engine and asks whether it can do this. @throws Fault 400 when it cannot, 404 when the model has gone */
   engineFor(target: Target, ability: Ability): Engine
-  /** Opens the engine, but loads no model. @throws Fault 400 when it has no tokenizer */
+  /** Opens the engine, but loads no model. @throws Fault 400 when it has no tokenizer, 404 when the model has gone */
   tokenizerOf(target: Target): Tokenizer
   list(): Listed[]
+  /**
+   * Ends the engine, with an error for the requests that run on it, and removes the model.
+   * @throws Fault 404; 403 for everything but a model that was found
+   */
+  remove(name: string): Promise<void>
   /** Engines that were opened, for the doctor and for draining. */
   opened(): Engine[]
   close(): Promise<void>
 }
 
+/** Models that come and go while the server runs. */
+export interface FoundModels {
+  /** The same map as long as nothing has changed. */
+  current(): ReadonlyMap<string, Target>
+  /** Takes the model out of `current` at once, and away for good when `first` is done. @throws when it could not; it is there again then */
+  remove(target: Target, first: () => Promise<void>): Promise<void>
+}
+
+export interface MoreModels {
+  /** They give way to models and aliases of the settings. */
+  found?: FoundModels
+  /** Aliases that give way to everything else. */
+  usual?: Readonly<Record<string, string>>
+}
+
 /** @throws Error for an alias that leads nowhere or in a circle, with the name */
-export function makeModels(targets: readonly Target[], aliases: Readonly<Record<string, string>>): Models {
-  const byName = new Map(targets.map(target => [target.name, target]))
-  const listed: Listed[] = targets.map(target => ({ name: target.name, target }))
-  for (const alias of Object.keys(aliases)) {
-    if (byName.has(alias)) continue // a model of that name wins over the alias
-    listed.push({ name: alias, target: follow(alias, aliases, byName) })
-  }
-  const byAnyName = new Map(listed.map(line => [line.name, line.target]))
+export function makeModels(
+  targets: readonly Target[],
+  aliases: Readonly<Record<string, string>>,
+  { found = nothingFound, usual = {} }: MoreModels = {},
+): Models {
+  const fixed = new Map(targets.map(target => [target.name, target]))
+  let seen = found.current()
+  let names = namesOf(fixed, aliases, seen, usual)
+  for (const alias of [...Object.keys(aliases), ...Object.keys(usual)])
+    if (!names.has(alias))
+      throw new Error(leadsNowhere(alias, { ...usual, ...aliases }, [...fixed.keys(), ...seen.keys()]))
   const engines = new Map<Target, Engine>()
+  const closing = new Set<Promise<void>>()
+  const isCurrent = (target: Target) => fixed.get(target.name) === target || seen.get(target.name) === target
+  const closeEngine = (target: Target): Promise<void> => {
+    const closed = engines.get(target)?.close() ?? Promise.resolve()
+    engines.delete(target)
+    closing.add(closed)
+    closed.then(
+      () => closing.delete(closed),
+      () => undefined, // `close` of all models tells it
+    )
+    return closed
+  }
+  /** Looks whether found models have come or gone; engines of those that have gone end. */
+  const now = () => {
+    const current = found.current()
+    if (current !== seen) {
+      seen = current
+      names = namesOf(fixed, aliases, seen, usual)
+      for (const target of engines.keys()) if (!isCurrent(target)) void closeEngine(target)
+    }
+    return names
+  }
+  const resolve = (name: string): Target => {
+    const target = now().get(name)
+    if (target === undefined) throw fault.modelNotFound(name.slice(0, 200))
+    return target
+  }
   const opened = (target: Target): Engine => {
-    const engine = engines.get(target) ?? target.open()
+    const known = engines.get(target)
+    if (known !== undefined) return known
+    now()
+    if (!isCurrent(target)) throw fault.modelNotFound(target.name)
+    const engine = target.open()
     engines.set(target, engine)
     return engine
   }
 
   return {
-    resolve(name) {
-      const target = byAnyName.get(name)
-      if (target === undefined) throw fault.modelNotFound(name.slice(0, 200))
-      return target
-    },
+    resolve,
     engineFor(target, ability) {
       if (!target.abilities.has(ability)) throw fault.wrongAbility(target.name, ability)
       return opened(target)
@@ -68,22 +118,64 @@ export function makeModels(targets: readonly Target[], aliases: Readonly<Record<
       if (tokenizer === undefined) throw fault.wrongAbility(target.name, 'tokenize')
       return tokenizer
     },
-    list: () => listed,
+    list: () => [...now()].map(([name, target]) => ({ name, target })),
+    async remove(name) {
+      const target = resolve(name)
+      if (target.name !== name) throw fault.modelKept(name, `it is another name of \`${target.name}\``)
+      if (fixed.has(name)) throw fault.modelKept(name, 'it is built in or named by the settings of this server')
+      const alias = Object.keys(aliases).find(other => names.get(other) === target)
+      if (alias !== undefined) throw fault.modelKept(name, `the alias \`${alias}\` of the settings leads to it`)
+      await found.remove(target, () => closeEngine(target))
+      now()
+    },
     opened: () => [...engines.values()],
     async close() {
-      await Promise.all([...engines.values()].map(engine => engine.close()))
+      await Promise.all([...closing, ...[...engines.values()].map(engine => engine.close())])
       engines.clear()
     },
   }
 }
 
-function follow(alias: string, aliases: Readonly<Record<string, string>>, models: ReadonlyMap<string, Target>): Target {
-  const seen = [alias]
-  for (let name = aliases[alias]; name !== undefined; name = aliases[name]) {
-    const target = models.get(name)
-    if (target !== undefined) return target
-    if (seen.includes(name)) throw new Error(`The aliases ${[...seen, name].join(' → ')} lead in a circle.`)
-    seen.push(name)
+const nothing: ReadonlyMap<string, Target> = new Map()
+const nothingFound: FoundModels = {
+  current: () => nothing,
+  remove: target => Promise.reject(new Error(`${target.name} was not found, it is fixed`)),
+}
+
+/** Every name in the order of the list. Aliases that lead nowhere are left out: the model of such a one has gone. */
+function namesOf(
+  fixed: ReadonlyMap<string, Target>,
+  aliases: Readonly<Record<string, string>>,
+  found: ReadonlyMap<string, Target>,
+  usual: Readonly<Record<string, string>>,
+): Map<string, Target> {
+  const steps = new Map(Object.entries(aliases))
+  const lastSteps = new Map(Object.entries(usual))
+  const follow = (first: string): Target | undefined => {
+    const passed = new Set<string>()
+    for (let name: string | undefined = first; name !== undefined && !passed.has(name); ) {
+      passed.add(name)
+      const step: string | undefined = steps.get(name)
+      const target = fixed.get(name) ?? (step === undefined ? found.get(name) : undefined)
+      if (target !== undefined) return target
+      name = step ?? lastSteps.get(name)
+    }
+    return undefined
   }
-  throw new Error(`The alias ${seen.join(' → ')} leads to no model. Known models: ${[...models.keys()].join(', ')}.`)
+  const names = new Map<string, Target>()
+  for (const name of [...fixed.keys(), ...found.keys(), ...lastSteps.keys(), ...steps.keys()]) {
+    const target = follow(name)
+    if (target !== undefined) names.set(name, target)
+  }
+  return names
+}
+
+function leadsNowhere(alias: string, aliases: Readonly<Record<string, string>>, models: readonly string[]): string {
+  const path = [alias]
+  for (let name = aliases[alias]; name !== undefined; name = aliases[name]) {
+    const circle = path.includes(name)
+    path.push(name)
+    if (circle) return `The aliases ${path.join(' → ')} lead in a circle.`
+  }
+  return `The alias ${path.join(' → ')} leads to no model. Known models: ${models.join(', ')}.`
 }

@@ -26,7 +26,7 @@ interface Endpoint {
   /** One event of the stream, where the operation can stream. */
   readonly event?: TSchema
   /** What a key must be allowed to do. */
-  readonly scope: 'model.read' | 'model.request'
+  readonly scope: 'model.read' | 'model.request' | 'model.write'
 }
 
 /** An operation that costs nothing. */

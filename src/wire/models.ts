@@ -1,4 +1,4 @@
-/** `GET /v1/models` and `GET /v1/models/{model}`. */
+/** `GET /v1/models`, `GET /v1/models/{model}` and `DELETE /v1/models/{model}`. */
 import { type Static, Type } from 'typebox'
 import { unixTime } from './common.ts'
 
@@ -13,3 +13,10 @@ export type Model = Static<typeof Model>
 /** Not paged: the one list without `has_more`. */
 export const ModelList = Type.Object({ object: Type.Literal('list'), data: Type.Array(Model) })
 export type ModelList = Static<typeof ModelList>
+
+export const ModelDeleted = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('model'),
+  deleted: Type.Literal(true),
+})
+export type ModelDeleted = Static<typeof ModelDeleted>

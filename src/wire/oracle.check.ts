@@ -33,7 +33,7 @@ import type {
 import type { Embedding, EmbeddingList, EmbeddingRequest } from './embeddings.ts'
 import type { ErrorBody } from './errors.ts'
 import type { KnownPart } from './messages.ts'
-import type { Model, ModelList } from './models.ts'
+import type { Model, ModelDeleted, ModelList } from './models.ts'
 import type { InputTokens, InputTokensRequest } from './tokens.ts'
 
 type Chat6 = OpenAI.ChatCompletionCreateParams
@@ -94,6 +94,7 @@ export type Replies = [
   Expect<Fits<ToClients, OpenAI.Completion>>,
   Expect<Fits<CompletionUsage, OpenAI.CompletionUsage>>,
   Expect<Fits<Model, OpenAI.Model>>,
+  Expect<Fits<ModelDeleted, OpenAI.ModelDeleted>>,
   Expect<Fits<Numbers, OpenAI.CreateEmbeddingResponse>>,
   Expect<Fits<InputTokens, OpenAI.Responses.InputTokenCountResponse>>,
   Expect<None<Exclude<keyof InputTokens, keyof OpenAI.Responses.InputTokenCountResponse | Extra>>>,

@@ -12,6 +12,9 @@ import { drawSequence, isHeldPair, TEMPLATES_CONTINUE, TEMPLATES_COUNT } from '.
 import { QUESTIONS, REVIEWS } from './skills/sentiment.ts'
 import { TALK } from './skills/talk.ts'
 import { FAMILIES } from './skills/tools.ts'
+import type { View } from './views.ts'
+
+const VIEW_NAMES: readonly View[] = ['held', 'trained']
 
 /** All strings of a table, without case and without marks at the end. */
 function flat(value: unknown): string[] {
@@ -78,16 +81,79 @@ test('open questions of the two sides have nothing in common', () => {
   }
 })
 
-test('every skill makes cases whose expected answer counts as right', () => {
-  for (const skill of SKILL_NAMES) {
-    for (const language of ['en', 'zh'] as const) {
-      if (language === 'zh' && ENGLISH_ONLY.has(skill)) continue
-      for (const one of heldCases(fixture, skill, language, 20)) {
-        assert.ok(one.right(one.expected, true), `${skill} ${language}: ${one.expected}`)
-        assert.ok(!one.right('something else', true))
+test('every skill makes cases whose expected answer counts as right, in both views', () => {
+  for (const view of VIEW_NAMES) {
+    for (const skill of SKILL_NAMES) {
+      for (const language of ['en', 'zh'] as const) {
+        if (language === 'zh' && ENGLISH_ONLY.has(skill)) continue
+        for (const one of heldCases(fixture, skill, language, 20, view)) {
+          assert.ok(one.right(one.expected, true), `${skill} ${language}: ${one.expected}`)
+          assert.ok(!one.right('something else', true))
+        }
       }
     }
   }
+})
+
+test('numbers to count between and sequences of the cases are held out, in both views', () => {
+  for (const view of VIEW_NAMES) {
+    for (const language of ['en', 'zh'] as const) {
+      for (const { expected } of heldCases(fixture, 'count', language, 60, view)) {
+        const said = (expected.match(/\d+/g) ?? []).map(Number)
+        assert.ok(isHeldPair(Math.min(...said), Math.max(...said)), expected)
+      }
+      for (const { messages } of heldCases(fixture, 'continue', language, 60, view)) {
+        const [first = 0, second = 0] = (messages?.at(-1)?.content?.match(/\d+/g) ?? []).map(Number)
+        assert.ok(isHeldPair(first, second - first), `${first}, ${second}`)
+      }
+    }
+  }
+})
+
+test('names in tool cases are held out and there are one to three of them, in both views', () => {
+  for (const view of VIEW_NAMES) {
+    for (const language of ['en', 'zh'] as const) {
+      for (const { expected } of heldCases(fixture, 'tools', language, 60, view)) {
+        const calls = expected.match(/"arguments": \{"[^"]+": "[^"]+"/g) ?? []
+        assert.ok(calls.length >= 1 && calls.length <= 3, expected)
+        for (const call of calls) {
+          // A state after the name and "New" before a made-up one do not change the side.
+          const name = (call.match(/"([^"]+)"$/)?.[1] ?? '').split(', ')[0] ?? ''
+          if (!name.includes(' ')) assert.ok(isHeld(name), name)
+        }
+      }
+    }
+  }
+})
+
+test('what is to be repeated or reviewed never occurs in the training, in both views', () => {
+  const known = new Set(flat(REVIEWS))
+  for (const view of VIEW_NAMES) {
+    for (const { expected } of heldCases(fixture, 'copy', 'en', 100, view))
+      assert.doesNotMatch(expected, /^(this is a test|hello,? world)[.!?]?$/i)
+    assert.deepEqual(
+      flat(HELD.reviews).filter(text => known.has(text)),
+      [],
+    )
+  }
+  const things = { train: new Set<string>(), held: new Set<string>() }
+  for (const side of ['train', 'held'] as const) {
+    const [names, chance] = [makeNames(fixture, side), new Chance(8)]
+    for (let i = 0; i < 300; i++)
+      for (const language of ['en', 'zh'] as const) things[side].add(names.thing(chance, language))
+  }
+  assert.deepEqual(
+    [...things.held].filter(thing => things.train.has(thing)),
+    [],
+  )
+})
+
+test('the trained view asks in the ways of the training, the held view in others', () => {
+  const known = new Set(flat(Object.values(TALK).map(({ asks }) => asks)))
+  const plain = (text: string): string => flat(text)[0] ?? ''
+  for (const view of VIEW_NAMES)
+    for (const { messages } of heldCases(fixture, 'talk', 'en', 50, view))
+      assert.equal(known.has(plain(messages?.at(-1)?.content ?? '')), view === 'trained')
 })
 
 test('the same seed gives the same documents', () => {

@@ -2,7 +2,7 @@
 
 Reads what generate.ts wrote (DATA: tokens.bin uint16, mask.bin uint8 weights, lengths.bin uint32, shape.json) and writes
 OUT/weights.bin (float32, little-endian, tensors in a row) with OUT/weights.json (names, shapes, sizes), which export.ts
-turns into a GGUF file. The order of the documents is the curriculum: blocks are read in file order, and only inside a
+turns into a GGUF file, OUT/state.pt to go on from, and OUT/log.txt. The order of the documents is the curriculum: blocks are read in file order, and only inside a
 block are documents sorted by length, so that a batch wastes next to nothing on padding.
 
 Runs on PyTorch 1.13 or later; one thread. See build.sh for the environment that makes it fast.
@@ -252,6 +252,13 @@ def save(model, average, vocab, seen, path):
     os.replace(path + '.bin.part', path + '.bin')
 
 
+def say(line):
+    """To the screen and to OUT/log.txt, which a resumed run continues."""
+    print(line, flush=True)
+    with open(os.path.join(options.out, 'log.txt'), 'a') as file:
+        file.write(line + '\n')
+
+
 def rate_at(step, progress):
     warm = min(1.0, (step + 1) / options.warmup)
     return warm * min(1.0, max(0.0, 1 - progress) / options.decay)
@@ -275,8 +282,8 @@ def main():
                               {'params': [p for p in named.values() if id(p) not in inside and p.dim() == 1], 'weight_decay': 0.0}],
                              lr=options.lr, betas=(0.9, 0.95), eps=1e-9)
     muon = Muon(matrices) if options.optimizer == 'muon' else None
-    print(f'parameters {sum(p.numel() for p in named.values())} documents {len(lengths)} tokens {lengths.sum()} '
-          f'predicted {int((mask > 0).sum())}', flush=True)
+    say(f'parameters {sum(p.numel() for p in named.values())} documents {len(lengths)} tokens {lengths.sum()} '
+        f'predicted {int((mask > 0).sum())}')
     seen, step, skip = 0, 0, 0
     state_path = os.path.join(options.out, 'state.pt')
     if options.resume or options.init:
@@ -288,7 +295,7 @@ def main():
             muon.state = state['muon']
         if options.resume:
             seen, step, skip = state['seen'], state['step'], state['batches']
-        print(f'resumed at step {step}, {seen} tokens', flush=True)
+        say(f'resumed at step {step}, {seen} tokens')
     began = saved = mark = time.time()
     losses, marked, group, batches = [], seen, [], 0
     for ids in micro_batches(lengths, starts):
@@ -321,8 +328,8 @@ def main():
                 average[name].lerp_(p, 1 - min(EMA, step / (step + 10)))
         if step % 25 == 0:
             now = time.time()
-            print(f'step {step} tokens {seen} loss {np.mean(losses):.4f} rate {factor:.3f} '
-                  f'tok/s {(seen - marked) / (now - mark):.0f} minutes {(now - began) / 60:.1f}', flush=True)
+            say(f'step {step} tokens {seen} loss {np.mean(losses):.4f} rate {factor:.3f} '
+                f'tok/s {(seen - marked) / (now - mark):.0f} minutes {(now - began) / 60:.1f}')
             losses, marked, mark = [], seen, now
         done = progress >= 1 or seen >= total or (options.steps and step >= options.steps)
         if done or time.time() - saved > options.save_minutes * 60:
@@ -334,7 +341,7 @@ def main():
         if done:
             break
     save(model, average, vocab, seen, os.path.join(options.out, 'weights'))
-    print(f'end: {seen} tokens, {step} steps, {(time.time() - began) / 60:.1f} minutes', flush=True)
+    say(f'end: {seen} tokens, {step} steps, {(time.time() - began) / 60:.1f} minutes')
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ import {
 } from './native.ts'
 import type { LoadedMessage, LoadMessage } from './protocol.ts'
 import type { PromptPiece } from './templates.ts'
-import { tokenBytes } from './tokenBytes.ts'
+import { tokenBytes } from './token-bytes.ts'
 
 /** A loaded model and its context. */
 export interface Model {

@@ -58,7 +58,7 @@ export interface NativeModel {
   middleToken(): number
   /** As the vocabulary spells it: bytes and spaces may be written as other characters. */
   getTokenString(token: number): string | undefined
-  /** Bits: see `tokenBytes.ts`. */
+  /** Bits: see `token-bytes.ts`. */
   getTokenAttributes(token: number): number
   getVocabularyType(): number
 }

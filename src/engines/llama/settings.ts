@@ -15,7 +15,7 @@ export interface LlamaOptions {
   readonly threads?: number
   /** Tokens decoded in one step at most. Default 512. */
   readonly batch?: number
-  /** Requests that may wait for a slot; beyond it `fault.overloaded`. Default 64. */
+  /** Requests that may wait for a slot; beyond it `fault.overloaded`. Default 256. */
   readonly queue?: number
   /** `auto` uses a GPU where a binary for it is installed. Default false. */
   readonly gpu?: 'auto' | false
@@ -39,7 +39,7 @@ export function withDefaults(options: LlamaOptions): Settings {
     slots: 4,
     threads: Math.max(1, availableParallelism() - 1),
     batch: 512,
-    queue: 64,
+    queue: 256,
     gpu: false,
     loadTimeoutMs: 60_000,
     idleMs: 0,

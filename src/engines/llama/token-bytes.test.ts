@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { tokenBytes } from './tokenBytes.ts'
+import { tokenBytes } from './token-bytes.ts'
 
 const [normal, control, userDefined, byte] = [4, 8, 16, 32]
 const [sentencePieces, bytePairs] = [1, 2]
