@@ -111,7 +111,7 @@ export const settings = {
     'PARLANCE_HUB_URL',
   ),
   hub_token: setting(
-    Type.String({ minLength: 1, maxLength: 1024, pattern: '^[\\x21-\\x7e]+$' }),
+    Type.String({ minLength: 1, maxLength: 4096 }),
     undefined,
     'For models that the hub does not give to everyone. It is sent to the hub alone.',
     'PARLANCE_HUB_TOKEN',
