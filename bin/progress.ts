@@ -14,7 +14,18 @@ export class Progress {
 
   end(): void {
     clearInterval(this.#timer)
+    this.#clear()
+  }
+
+  /** A line that stays, above the one that moves. */
+  note(sentence: string): void {
+    this.#clear()
+    process.stderr.write(`${sentence}\n`)
+  }
+
+  #clear(): void {
     if (this.#shown) process.stderr.write('\r\x1b[K')
+    this.#shown = false
   }
 
   #show(): void {
@@ -25,7 +36,47 @@ export class Progress {
   }
 }
 
+/** The same where nobody watches, for a log: a line for every tenth of the way. */
+export class Lines {
+  #tenths = 0
+
+  note(sentence: string): void {
+    process.stderr.write(`${sentence}\n`)
+  }
+
+  reached(done: number, total: number): void {
+    const tenths = Math.floor((10 * done) / total)
+    if (tenths > this.#tenths) this.note(`${tenths * 10} % of ${(total / 1e6).toFixed(1)} MB`)
+    this.#tenths = tenths
+  }
+
+  end(): void {}
+}
+
 const silentMs = 2000
+
+/** `12.3 of 45.6 MB, 27 %, 4.1 MB/s, 8 s left`. What was there `before` does not count for the speed. */
+export function howFast({ done, total, before, elapsedMs }: HowFast): string {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
+  const perMs = elapsedMs > 0 ? (done - before) / elapsedMs : 0
+  const left = perMs > 0 ? `, ${inTime((total - done) / perMs)} left` : ''
+  return `${megabytes(done)} of ${megabytes(total)} MB, ${Math.floor((100 * done) / total)} %, ${megabytes(perMs * 1000)} MB/s${left}`
+}
+
+interface HowFast {
+  done: number
+  total: number
+  before: number
+  elapsedMs: number
+}
+
+/** `8 s`, `3 min 20 s`, `2 h 5 min`. */
+function inTime(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+}
 
 /** `12.3 of 45.6 MB, 27 %, 3 s left`; how long it took so far where the total is not known, or all is read. */
 export function howFar(done: number, total: number | undefined, elapsedMs: number): string {

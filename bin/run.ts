@@ -17,6 +17,14 @@ Usage: parlance [command] [options]
   keys create [--name N]   Make a key; it is shown once.
   keys list                Show all keys, without their secrets.
   keys revoke ID           Revoke a key at once.
+  pull MODEL               Fetch a GGUF model: OWNER/REPOSITORY[:FILE or quantisation] of
+                           the hub, or an https address. Goes on after a break.
+      --name NAME          What it is called here; by default as its file.
+      --force              Also when it does not fit on the disk or into memory.
+  models list              All models, with size, context and quantisation.
+  models show NAME         What the file of a model says.
+  models rm NAME           Remove a model that was pulled.
+  models cp NAME NEW       Give such a model a second name; takes no room.
   chat [MODEL]             Talk to a model in this terminal; no server needed.
   tokens FILE|-            Count the tokens of a text (- reads standard input).
       --encoding NAME      Default o200k_base.
@@ -33,6 +41,8 @@ Settings: parlance.yaml and the environment, see docs/config.md.
 const commands: Record<string, () => Promise<{ run(args: string[]): Promise<number> }>> = {
   serve: () => import('./commands/serve.ts'),
   keys: () => import('./commands/keys.ts'),
+  pull: () => import('./commands/pull.ts'),
+  models: () => import('./commands/models.ts'),
   chat: () => import('./commands/chat.ts'),
   tokens: () => import('./commands/tokens.ts'),
   doctor: () => import('./commands/doctor.ts'),

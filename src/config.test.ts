@@ -56,6 +56,12 @@ aliases:
   assert.deepEqual(config.aliases, { 'gpt-4': 'gpt-4o' })
 })
 
+test('file and adapter of a model count from the folder of the settings', () => {
+  const config = written('models:\n  tuned: { file: base.gguf, adapter: lora/mine.gguf, scale: 0.5 }\n')
+  const model = { file: join(folder, 'base.gguf'), adapter: join(folder, 'lora/mine.gguf'), scale: 0.5 }
+  assert.deepEqual(config.models.tuned, model)
+})
+
 test('the command line wins over the environment, the environment over the file', () => {
   writeFileSync(join(folder, 'parlance.yaml'), 'port: 1111\nhost: 127.0.0.3')
   const env = { PARLANCE_PORT: '2222' }
@@ -89,6 +95,11 @@ const complaints: [name: string, yaml: string, says: RegExp][] = [
     /^parlance\.yaml:2: `models\.a` names the upstream `nope`/,
   ],
   [
+    'a scale without an adapter',
+    'models:\n  a:\n    file: x\n    scale: 0.5',
+    /^parlance\.yaml:4: `models\.a\.scale` says nothing without an `adapter`/,
+  ],
+  [
     'a variable that is not set',
     'upstreams:\n  u:\n    base_url: http://x\n    api_key: ${NOT_SET}',
     /^parlance\.yaml:4: the environment variable NOT_SET is not set/,
@@ -111,6 +122,14 @@ test('a wrong environment variable is named, with what it means', () => {
     /PARLANCE_PORT: must be integer .*Port to listen on/,
   )
   assert.throws(() => readConfig({ env: { PARLANCE_BOOTSTRAP_KEY: 'a b' }, cwd: folder }), /PARLANCE_BOOTSTRAP_KEY/)
+})
+
+test('a setting with two names in the environment takes the first that is set', () => {
+  const token = (env: Record<string, string>) => readConfig({ env, cwd: folder }).hub_token
+  assert.equal(token({}), undefined)
+  assert.equal(token({ HF_TOKEN: 'theirs' }), 'theirs')
+  assert.equal(token({ PARLANCE_HUB_TOKEN: '', HF_TOKEN: 'theirs' }), 'theirs')
+  assert.equal(token({ PARLANCE_HUB_TOKEN: 'ours', HF_TOKEN: 'theirs' }), 'ours')
 })
 
 test('an empty file is a file without settings', () => assert.equal(written('# nothing yet\n').port, 8787))

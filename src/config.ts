@@ -26,6 +26,15 @@ const LocalModel = Type.Object(
       minLength: 1,
       description: 'A GGUF file; a relative path counts from the folder of parlance.yaml.',
     }),
+    adapter: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'A GGUF file with a LoRA adapter for `file`. The same `file` can be a model without it too.',
+      }),
+    ),
+    scale: Type.Optional(
+      Type.Number({ minimum: -100, maximum: 100, description: 'How strongly the adapter works. Default: 1.' }),
+    ),
     context: Type.Optional(
       Type.Integer({
         minimum: 64,
@@ -191,7 +200,13 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
   config.models = Object.fromEntries(
     Object.entries(config.models).map(([name, model]) => [
       name,
-      'file' in model ? { ...model, file: resolve(base, model.file) } : model,
+      'file' in model
+        ? {
+            ...model,
+            file: resolve(base, model.file),
+            ...(model.adapter !== undefined && { adapter: resolve(base, model.adapter) }),
+          }
+        : model,
     ]),
   )
   return config
@@ -277,7 +292,7 @@ function readYaml(file: string, env: ConfigSources['env']): Record<string, unkno
   const problem = firstProblem(schema, filled, [])
   if (problem !== undefined)
     throw new ConfigError(`${at(offsetOf(document.contents, problem.path))}: ${problem.message}`)
-  const stray = unknownUpstream(filled as Partial<Config>)
+  const stray = unknownUpstream(filled as Partial<Config>) ?? scaleAlone(filled as Partial<Config>)
   if (stray !== undefined) throw new ConfigError(`${at(offsetOf(document.contents, stray.path))}: ${stray.message}`)
   return filled as Record<string, unknown>
 }
@@ -288,6 +303,16 @@ function unknownUpstream({ models = {}, upstreams = {} }: Partial<Config>): Prob
       return {
         path: ['models', name, 'upstream'],
         message: `\`models.${name}\` names the upstream \`${model.upstream}\`, which is not under \`upstreams\`.`,
+      }
+  return undefined
+}
+
+function scaleAlone({ models = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, model] of Object.entries(models))
+    if ('scale' in model && model.adapter === undefined)
+      return {
+        path: ['models', name, 'scale'],
+        message: `\`models.${name}.scale\` says nothing without an \`adapter\`.`,
       }
   return undefined
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { embeddedEngine } from './engines/embedded.ts'
-import { llamaEngine } from './engines/llama/index.ts'
+import { fileAbilities, llamaEngine } from './engines/llama/index.ts'
 import { type UpstreamPool, upstreamEngine, upstreamPool } from './engines/upstream/index.ts'
 import { makeServer, type Server } from './http/server.ts'
 import { type Clock, seconds, systemClock } from './lib/clock.ts'
@@ -113,6 +113,7 @@ function engineMakers(config: Config, { version, log, clock }: { version: string
   }
   const makers: EngineMakers = {
     local: model => llamaEngine({ ...model, log, clock }),
+    abilitiesOf: fileAbilities,
     embedded: embeddedEngine,
     upstream({ name, upstream, target }) {
       const {

@@ -3,7 +3,9 @@ import { cpus, totalmem } from 'node:os'
 import type { Config } from '../../src/config.ts'
 import { checkGguf } from '../../src/gguf/check.ts'
 import { silentLog } from '../../src/lib/log.ts'
+import { modelsFolder } from '../../src/main.ts'
 import { builtIn } from '../../src/platform/catalogue.ts'
+import { modelsIn } from '../../src/platform/folder.ts'
 import type { Target } from '../../src/platform/models.ts'
 import { configHere, openHere } from '../surroundings.ts'
 import { version } from '../version.ts'
@@ -72,8 +74,15 @@ async function everyModel(config: Config, attempt: Attempt): Promise<void> {
     if ('file' in model)
       await attempt(name, async () => {
         await checkGguf(model.file)
-        return model.file
+        if (model.adapter === undefined) return model.file
+        await checkGguf(model.adapter)
+        return `${model.file} with ${model.adapter}`
       })
+  for (const { name, file } of modelsIn(modelsFolder(config)))
+    await attempt(name, async () => {
+      await checkGguf(file)
+      return file
+    })
   await attempt('store', async () => {
     const parlance = await openHere(config, { log: silentLog })
     try {

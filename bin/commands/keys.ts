@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { KeyRow } from '../../src/platform/keys.ts'
 import { UsageError } from '../run.ts'
 import { configHere, openHere } from '../surroundings.ts'
+import { table } from '../table.ts'
 
 /** Makes, lists and revokes keys, also while a server runs on the same data folder. */
 export async function run(args: string[]): Promise<number> {
@@ -20,7 +21,7 @@ export async function run(args: string[]): Promise<number> {
       return 0
     }
     if (verb === 'list') {
-      process.stdout.write(table(await parlance.keys.list()))
+      process.stdout.write(listed(await parlance.keys.list()))
       return 0
     }
     if (verb === 'revoke') {
@@ -37,21 +38,11 @@ export async function run(args: string[]): Promise<number> {
   }
 }
 
-function table(rows: KeyRow[]): string {
+function listed(rows: KeyRow[]): string {
   if (rows.length === 0) return 'No keys yet. `parlance keys create` makes one.\n'
   const day = (ms: number | null) => (ms === null ? '' : new Date(ms).toISOString().slice(0, 10))
-  const lines = [
+  return table([
     ['ID', 'NAME', 'KEY', 'CREATED', 'REVOKED'],
     ...rows.map(row => [row.id, row.name, row.hint, day(row.createdAt), day(row.revokedAt)]),
-  ]
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map(line => line[column]!.length)))
-  return lines
-    .map(
-      line =>
-        `${line
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('')
+  ])
 }

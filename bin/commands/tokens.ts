@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util'
 import { eachPiece, encodingTokenizer, type Pieces, type Tokenizer } from '../../src/engines/tokenizer.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { slicedJson } from '../../src/lib/sliced-json.ts'
+import { modelsFolder } from '../../src/main.ts'
 import { builtIn } from '../../src/platform/catalogue.ts'
+import { modelsIn } from '../../src/platform/folder.ts'
 import { encodingNames, findEncodingName, isEncodingName } from '../../src/tokens/index.ts'
 import { howFar, Progress } from '../progress.ts'
 import { UsageError } from '../run.ts'
@@ -76,7 +78,8 @@ async function counterFor(asked: { encoding?: string; model?: string; 'data-dir'
     throw new UsageError(`There is no encoding '${name}'. The encodings are ${encodingNames.join(', ')}.`)
   }
   const config = configHere({ data_dir: asked['data-dir'] })
-  const ours = [...Object.keys(config.models), ...Object.keys(config.aliases), ...Object.values(builtIn)]
+  const found = modelsIn(modelsFolder(config)).map(({ name }) => name)
+  const ours = [...Object.keys(config.models), ...Object.keys(config.aliases), ...Object.values(builtIn), ...found]
   if (ours.includes(model)) {
     const parlance = await openHere(config, { log: silentLog })
     const { models } = parlance.services

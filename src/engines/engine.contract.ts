@@ -46,7 +46,7 @@ export function engineContract(name: string, make: () => Promise<Subject>): void
     it('names itself in its status and its abilities', () => {
       assert.ok(subject.engine.name.length > 0)
       assert.notEqual(subject.engine.status().state, 'closed')
-      for (const ability of ['chat', 'complete', 'embed'] as const)
+      for (const ability of ['chat', 'complete', 'embed', 'rerank'] as const)
         if (subject.engine.abilities.has(ability)) assert.equal(typeof subject.engine[ability], 'function')
     })
   })

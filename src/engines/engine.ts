@@ -17,9 +17,10 @@ import type { Log } from '../lib/log.ts'
 import type { ChatChunk, ChatRequest } from '../wire/chat.ts'
 import type { CompletionChunk, CompletionRequest } from '../wire/completions.ts'
 import type { EmbeddingList, EmbeddingRequest } from '../wire/embeddings.ts'
+import type { Reranking, RerankRequest } from '../wire/rerank.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
-export type Ability = 'chat' | 'complete' | 'embed'
+export type Ability = 'chat' | 'complete' | 'embed' | 'rerank'
 
 export interface Engine {
   /** What really answers, as the `model` of replies. */
@@ -30,6 +31,7 @@ export interface Engine {
   chat?(request: ChatRequest, call: Call): AsyncIterable<ChatChunk>
   complete?(request: CompletionRequest, call: Call): AsyncIterable<CompletionChunk>
   embed?(request: EmbeddingRequest, call: Call): Promise<EmbeddingList>
+  rerank?(request: RerankRequest, call: Call): Promise<Reranking>
   /**
    * The fast path of engines that sit behind HTTP: the upstream's bytes, checked but not re-encoded. Equal in meaning to the
    * methods above. Present only where the bytes already are OpenAI's wire.

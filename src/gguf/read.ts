@@ -62,6 +62,24 @@ export function parseHeader(bytes: Buffer, fileBytes: number): GgufHeader | 'mor
   }
 }
 
+/**
+ * The keys that lie whole in `bytes`, the start of a file; without tensors.
+ * @throws Error that says what is wrong with them
+ */
+export function parseBeginning(bytes: Buffer, fileBytes: number): GgufHeader {
+  const cursor = new Cursor(bytes)
+  const entries = new Map<string, Entry>()
+  let version = 0
+  try {
+    const preamble = readPreamble(cursor, fileBytes)
+    version = preamble.version
+    readEntries(cursor, preamble.entryCount, { entries, fileBytes })
+  } catch (error) {
+    if (!(error instanceof OutOfBytes)) throw error
+  }
+  return new GgufHeader({ version, fileBytes, headerBytes: cursor.at, tensors: [], bytes, entries })
+}
+
 /** What a header says. Getters give `undefined` for a key that is absent and throw when its value has another type. */
 export class GgufHeader {
   readonly version: number
@@ -146,11 +164,7 @@ interface Entry {
 function parse(cursor: Cursor, fileBytes: number): GgufHeader {
   const { version, tensorCount, entryCount } = readPreamble(cursor, fileBytes)
   const entries = new Map<string, Entry>()
-  for (let i = 0; i < entryCount; i++) {
-    const key = cursor.string(limits.keyBytes, 'a key')
-    if (entries.has(key)) throw broken(`the key '${shown(key)}' appears twice`)
-    entries.set(key, readEntry(cursor, key, fileBytes))
-  }
+  readEntries(cursor, entryCount, { entries, fileBytes })
   const alignment = readAlignment(cursor, entries)
   const claims: Claim[] = []
   const names = new Set<string>()
@@ -173,6 +187,18 @@ function readPreamble(cursor: Cursor, fileBytes: number) {
   const tensorCount = cursor.u64(limits.tensors, 'the number of tensors')
   const entryCount = cursor.u64(limits.entries, 'the number of keys')
   return { version, tensorCount, entryCount }
+}
+
+function readEntries(
+  cursor: Cursor,
+  count: number,
+  { entries, fileBytes }: { entries: Map<string, Entry>; fileBytes: number },
+): void {
+  for (let i = 0; i < count; i++) {
+    const key = cursor.string(limits.keyBytes, 'a key')
+    if (entries.has(key)) throw broken(`the key '${shown(key)}' appears twice`)
+    entries.set(key, readEntry(cursor, key, fileBytes))
+  }
 }
 
 function readEntry(cursor: Cursor, key: string, fileBytes: number): Entry {

@@ -96,9 +96,11 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     const headers = headersOf(request)
     headers.push(...extra)
     if (status !== 204) headers.push('content-length', String(Buffer.byteLength(body)))
-    const unread = !request.raw.complete && !(Number(request.headers['content-length']) <= maxBodyBytes)
+    // Without a look at what is announced, a request whose reply is ready at once would always look incomplete.
+    const bytesToCome = request.raw.complete ? 0 : announcedBytes(request)
+    const unread = !(bytesToCome <= maxBodyBytes)
     if (draining || unread) headers.push('connection', 'close')
-    if (!request.raw.complete) lingerOnClose(request.raw)
+    if (bytesToCome !== 0) lingerOnClose(request.raw)
     raw.writeHead(status, headers)
     if (request.method === 'HEAD') raw.end()
     // Node puts a text and the head together into one piece; as Latin-1 the bytes stay what they are.
@@ -168,12 +170,16 @@ export function makeServer({ operations, services, keys, version, maxBodyBytes, 
     else done()
   })
   const admit = (operation: Operation, request: FastifyRequest, done: (refused?: Error) => void) => {
+    // Not at once: first what has arrived of the body is read, so that the connection can be kept.
+    const refuse = (refused: Error) => queueMicrotask(() => done(refused))
     const enter = (caller: Caller) => {
       request.caller = caller
-      done(operation.body === undefined ? undefined : transportFault(request))
+      const refused = operation.body === undefined ? undefined : transportFault(request)
+      if (refused === undefined) done()
+      else refuse(refused)
     }
     const known = attempt(() => authenticate(request.headers, keys))
-    if (known instanceof Error) done(known)
+    if (known instanceof Error) refuse(known)
     else if (known instanceof Promise) known.then(enter, done)
     else enter(known)
   }
@@ -233,6 +239,11 @@ function transportFault(request: FastifyRequest): Fault | undefined {
   if (encoding !== undefined && encoding !== 'identity')
     return fault.unsupportedMediaType(`${encoding.slice(0, 40)}-encoded body`)
   return undefined
+}
+
+/** Length of the body as the head of the request says it; infinite where it does not say. */
+function announcedBytes({ headers }: FastifyRequest): number {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY
 }
 
 function readBody(request: FastifyRequest): unknown {

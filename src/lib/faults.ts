@@ -229,7 +229,7 @@ interface ContextNumbers {
   limit: number
   prompt: number
   completion?: number
-  subject: 'messages' | 'prompt' | 'input'
+  subject: 'messages' | 'prompt' | 'input' | 'documents'
 }
 
 /** Client programs match both wordings with regular expressions (wire.md section 4). */

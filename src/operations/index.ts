@@ -10,6 +10,7 @@ import { retrieveEngine } from './engines/retrieve.ts'
 import { deleteModel } from './models/delete.ts'
 import { listModels } from './models/list.ts'
 import { retrieveModel } from './models/retrieve.ts'
+import { createReranking } from './rerank/create.ts'
 import { countInputTokens } from './responses/count-input-tokens.ts'
 import { detokenize } from './tokens/detokenize.ts'
 import { tokenize } from './tokens/tokenize.ts'
@@ -23,6 +24,7 @@ export const operations: readonly Operation[] = [
   createCompletion,
   createEdit,
   createEmbedding,
+  createReranking,
   countInputTokens,
   tokenize,
   detokenize,

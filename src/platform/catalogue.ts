@@ -6,6 +6,8 @@ import { free, type Price } from './prices.ts'
 /** What starts the engines; main hands it over, so that this room knows no engine. */
 export interface EngineMakers {
   local(model: LocalEntry): Engine
+  /** What a model's file is for, without loading it. */
+  abilitiesOf(file: string): ReadonlySet<Ability>
   embedded(model: EmbeddedEntry): Engine
   upstream(model: UpstreamEntry): Engine
 }
@@ -13,6 +15,9 @@ export interface EngineMakers {
 export interface LocalEntry {
   name: string
   file: string
+  /** A LoRA adapter for it, and how strongly it works. */
+  adapter?: string
+  scale?: number
   context?: number
   slots?: number
   threads?: number
@@ -94,29 +99,53 @@ export interface CatalogueOptions {
 
 /** All models of this server. @throws Error for an alias that leads nowhere */
 export function makeCatalogue({ folder, aliases, makers, created, ...fixed }: CatalogueOptions): Models {
-  const target = (name: string, ownedBy: string, abilities: Ability[], price: Price, open: () => Engine): Target => ({
+  const target = (name: string, ownedBy: string, price: Price, does: Does): Target => ({
     name,
     ownedBy,
     created: name === builtIn.chat || name === builtIn.embedding ? builtInCreated : created,
     price,
-    abilities: new Set(abilities),
-    open,
+    get abilities() {
+      return does.abilities()
+    },
+    open: does.open,
   })
+  const every = new Set<Ability>(['chat', 'complete', 'embed'])
+  const embeds = new Set<Ability>(['embed'])
   return makeModels(
     [
       ...fixed.local.map(model =>
-        target(model.name, 'parlance', ['chat', 'complete'], model.price ?? free, () => makers.local(model)),
+        target(model.name, 'parlance', model.price ?? free, {
+          abilities: once(() => makers.abilitiesOf(model.file)),
+          open: () => makers.local(model),
+        }),
       ),
-      ...fixed.embedded.map(model => target(model.name, 'parlance', ['embed'], free, () => makers.embedded(model))),
+      ...fixed.embedded.map(model =>
+        target(model.name, 'parlance', free, { abilities: () => embeds, open: () => makers.embedded(model) }),
+      ),
       ...fixed.upstream.map(model =>
-        target(model.name, model.upstream, ['chat', 'complete', 'embed'], model.price ?? free, () =>
-          makers.upstream(model),
-        ),
+        target(model.name, model.upstream, model.price ?? free, {
+          abilities: () => every,
+          open: () => makers.upstream(model),
+        }),
       ),
     ],
     aliases,
     { found: foundIn(folder, makers), usual: classicNames },
   )
+}
+
+interface Does {
+  abilities(): ReadonlySet<Ability>
+  open(): Engine
+}
+
+/** Looks when it is first asked, so that a start reads no model. */
+function once<Value>(look: () => Value): () => Value {
+  let found: { value: Value } | undefined
+  return () => {
+    found ??= { value: look() }
+    return found.value
+  }
 }
 
 /** The models of a folder, one target for each file. */
@@ -126,12 +155,15 @@ function foundIn(folder: ModelFolder, makers: EngineMakers): FoundModels {
   const known = new WeakMap<FoundFile, Target>()
   const targetOf = (found: FoundFile): Target => {
     const { name, file, created } = found
+    const look = once(() => makers.abilitiesOf(file))
     const target = known.get(found) ?? {
       name,
       ownedBy: 'local',
       created,
       price: free,
-      abilities: new Set<Ability>(['chat', 'complete']),
+      get abilities() {
+        return look()
+      },
       open: () => makers.local({ name, file }),
     }
     known.set(found, target)

@@ -52,8 +52,11 @@ test('a revoked key is refused within a second, also where it was just used', as
   const { secret, row } = await keys.create('leaves')
   await keys.find(secret)
   assert.equal(await keys.revoke(row.id), true)
+  assert.notEqual(keys.recall(secret), undefined)
   clock.advance(1001)
+  assert.equal(keys.recall(secret), undefined)
   await assert.rejects(keys.find(secret), refused('invalid_api_key'))
+  assert.equal(keys.recall(secret), undefined)
   assert.equal(await keys.revoke(row.id), false)
 })
 

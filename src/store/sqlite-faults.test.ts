@@ -7,8 +7,8 @@ import { after, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Fault } from '../lib/faults.ts'
 import { jsonLog } from '../lib/log.ts'
-import { names, quiet, setting, usage, usageIds } from './store.contract.ts'
-import { openStore } from './store.ts'
+import { names, quiet, setting, usage, usageColumns, usageIds, usageRow } from './store.contract.ts'
+import { openStore, preparedInsert } from './store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'parlance-faults-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -36,7 +36,9 @@ test('a full disk: writes reject, reads go on, rows written soon are kept, and i
   assert.equal((await names(store)).length, stored, 'what was acknowledged is there and nothing else')
 
   const rows = 400 // more than the free pages take
-  for (let i = 0; i < rows; i++) await store.writeSoon(usage(store, `use_${i}`))
+  const insert = preparedInsert(store.build, 'usage', usageColumns)
+  for (let i = 0; i < rows; i++)
+    await store.writeSoon(i % 2 === 0 ? usage(store, `use_${i}`) : insert(usageRow(`use_${i}`)))
   while (store.health().state !== 'failing') await turn()
   assert.equal(store.health().soon.refused, 0)
 

@@ -46,6 +46,12 @@ export const usageRow = (id: string, created_at = 1) => ({
   created_at,
 })
 
+export const usageColumns = [
+  ...(['id', 'organization_id', 'project_id', 'key_id', 'operation', 'model', 'requested_model', 'end_user'] as const),
+  ...(['input_tokens', 'cached_tokens', 'output_tokens', 'requests', 'cost_nano'] as const),
+  ...(['status', 'duration_ms', 'created_at'] as const),
+]
+
 export const usage = (store: Store, id: string) => store.build.insertInto('usage').values(usageRow(id))
 
 export async function usageIds(store: Store): Promise<string[]> {
@@ -321,24 +327,7 @@ function writingSoon(emptied: Emptied): void {
   test('rows written soon are there after flush, in few commits', async () => {
     const store = await emptied()
     const before = store.health()
-    const insert = preparedInsert(store.build, 'usage', [
-      'id',
-      'organization_id',
-      'project_id',
-      'key_id',
-      'operation',
-      'model',
-      'requested_model',
-      'end_user',
-      'input_tokens',
-      'cached_tokens',
-      'output_tokens',
-      'requests',
-      'cost_nano',
-      'status',
-      'duration_ms',
-      'created_at',
-    ])
+    const insert = preparedInsert(store.build, 'usage', usageColumns)
     for (let i = 0; i < 1200; i++) await store.writeSoon(insert(usageRow(`use_${i}`, i)))
     await store.flush()
     const [sum] = await store.read
@@ -359,14 +348,28 @@ function writingSoon(emptied: Emptied): void {
     while ((await usageIds(store)).length === 0) await turn()
   })
 
-  test('a row that a rule refuses is counted, and the others are stored', async () => {
+  for (const prepared of [false, true])
+    test(`a ${prepared ? 'prepared ' : ''}row that a rule refuses is counted, and the others are stored`, async () => {
+      const store = await emptied()
+      const { refused } = store.health().soon
+      const insert = preparedInsert(store.build, 'usage', usageColumns)
+      for (const id of ['use_1', 'use_2', 'use_1', 'use_3'])
+        await store.writeSoon(prepared ? insert(usageRow(id)) : usage(store, id))
+      await store.flush()
+      assert.deepEqual(await usageIds(store), ['use_1', 'use_2', 'use_3'])
+      assert.equal(store.health().soon.refused, refused + 1)
+      assert.equal(store.health().state, 'ok')
+    })
+
+  test('a prepared insert can be written at once as well, alone and with others', async () => {
     const store = await emptied()
-    const { refused } = store.health().soon
-    for (const id of ['use_1', 'use_2', 'use_1', 'use_3']) await store.writeSoon(usage(store, id))
-    await store.flush()
-    assert.deepEqual(await usageIds(store), ['use_1', 'use_2', 'use_3'])
-    assert.equal(store.health().soon.refused, refused + 1)
-    assert.equal(store.health().state, 'ok')
+    const insert = preparedInsert(store.build, 'usage', usageColumns)
+    const { changes, rows } = await store.write(insert(usageRow('use_1')))
+    assert.deepEqual({ changes, rows }, { changes: 1, rows: [] })
+    await assert.rejects(store.write(insert(usageRow('use_1'))), ConstraintFailed)
+    await assert.rejects(store.write([insert(usageRow('use_2')), insert(usageRow('use_1'))]), ConstraintFailed)
+    await assert.rejects(store.write(insert(usageRow('use_3')), { expectChanges: 2 }), StaleWrite)
+    assert.deepEqual(await usageIds(store), ['use_1'])
   })
 }
 

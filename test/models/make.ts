@@ -46,6 +46,8 @@ export interface TinyOptions {
   context?: number
   /** null leaves it out. */
   template?: string | null
+  /** Makes it a model that embeds. A number of llama.cpp: 1 mean, 2 the first token, 3 the last. */
+  pooling?: number
   /** Llama.cpp ends the process on such a file. */
   duplicateToken?: boolean
 }
@@ -71,6 +73,7 @@ export function tinyModel(options: TinyOptions = {}): GgufSource {
   return {
     metadata: {
       ...sizes({ vocabulary: tokens.length, context, dimensions, blocks, feedForward, heads, keyHeads }),
+      ...(options.pooling === undefined ? {} : { 'llama.pooling_type': u32(options.pooling) }),
       ...tokenizer({
         tokens,
         types,
@@ -156,6 +159,114 @@ export function scriptedModel(
       matrix('blk.0.ffn_gate.weight', feedForward, dimensions),
       matrix('blk.0.ffn_up.weight', feedForward, dimensions),
       matrix('blk.0.ffn_down.weight', dimensions, feedForward),
+    ],
+  }
+}
+
+/** A LoRA adapter with random weights for `tinyModel`. */
+export function tinyAdapter(
+  options: { seed?: number; dimensions?: number; architecture?: string; type?: string; block?: number } = {},
+): GgufSource {
+  const { seed = 11, dimensions = 64, architecture = 'llama', type = 'lora', block = 0 } = options
+  const rank = 4
+  const normal = normalNumbers(seed)
+  const matrix = (name: string, rows: number, columns: number): TensorSource => ({
+    name,
+    shape: [rows, columns],
+    storage: 'F32',
+    data: Float32Array.from({ length: rows * columns }, () => normal() * 0.3),
+  })
+  return {
+    metadata: {
+      'general.architecture': text(architecture),
+      'general.type': text('adapter'),
+      'adapter.type': text(type),
+      'adapter.lora.alpha': f32(2 * rank),
+    },
+    tensors: ['attn_q', 'attn_output'].flatMap(name => [
+      matrix(`blk.${block}.${name}.weight.lora_a`, rank, dimensions),
+      matrix(`blk.${block}.${name}.weight.lora_b`, dimensions, rank),
+    ]),
+  }
+}
+
+export interface EncoderOptions {
+  /** A number of llama.cpp: 1 mean, 2 the first token, 3 the last, 4 rank; undefined leaves it out. */
+  pooling?: number
+  /** Adds a head that scores: the more often the word stands in the text, the higher. */
+  looksFor?: string
+  context?: number
+}
+
+/** A BERT of one block, with words of a verse as its tokens: each token attends to all tokens alike. */
+export function encoderModel({ pooling, looksFor, context = 128 }: EncoderOptions = {}): GgufSource {
+  const dimensions = 64
+  const feedForward = 64
+  const words = [...new Set(verse.toLowerCase().match(/[a-z]{2,}/g))]
+  const signs = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter(sign => !/[A-Z]/.test(sign))
+  const tokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...[...signs, ...words].map(word => `\u2581${word}`), ...signs]
+  const types = tokens.map((_, i) => (i === 1 ? 2 : i < 4 ? tokenTypes.control : tokenTypes.normal))
+  const normal = normalNumbers(5)
+  const random = (count: number) => Float32Array.from({ length: count }, () => normal())
+  const embeddings = random(tokens.length * dimensions)
+  const identity = Float32Array.from({ length: dimensions ** 2 }, (_, i) => (i % (dimensions + 1) === 0 ? 1 : 0))
+  const matrix = (name: string, rows: number, data = new Float32Array(rows * dimensions)): TensorSource => ({
+    name: `${name}.weight`,
+    shape: [rows, data.length / rows],
+    storage: 'F32',
+    data,
+  })
+  const biased = (tensor: TensorSource): TensorSource[] => [
+    tensor,
+    {
+      name: tensor.name.replace('.weight', '.bias'),
+      shape: [tensor.shape[0] ?? 0],
+      storage: 'F32',
+      data: new Float32Array(tensor.shape[0] ?? 0),
+    },
+  ]
+  const norm = (name: string) => biased(ones(`${name}.weight`, dimensions))
+  const wanted = tokens.indexOf(`\u2581${looksFor}`) * dimensions
+  return {
+    metadata: {
+      'general.architecture': text('bert'),
+      'general.name': text('parlance-test-encoder'),
+      'bert.context_length': u32(context),
+      'bert.embedding_length': u32(dimensions),
+      'bert.block_count': u32(1),
+      'bert.feed_forward_length': u32(feedForward),
+      'bert.attention.head_count': u32(2),
+      'bert.attention.layer_norm_epsilon': f32(1e-12),
+      'bert.attention.causal': flag(false),
+      ...(pooling === undefined ? {} : { 'bert.pooling_type': u32(pooling) }),
+      'tokenizer.ggml.model': text('bert'),
+      'tokenizer.ggml.pre': text('bert-bge'),
+      'tokenizer.ggml.tokens': texts(tokens),
+      'tokenizer.ggml.token_type': i32s(types),
+      'tokenizer.ggml.token_type_count': u32(2),
+      'tokenizer.ggml.padding_token_id': u32(0),
+      'tokenizer.ggml.unknown_token_id': u32(1),
+      'tokenizer.ggml.cls_token_id': u32(2),
+      'tokenizer.ggml.seperator_token_id': u32(3), // spelt so in the format
+    },
+    tensors: [
+      matrix('token_embd', tokens.length, embeddings),
+      matrix(
+        'position_embd',
+        context,
+        random(context * dimensions).map(value => value * 0.1),
+      ),
+      matrix('token_types', 2),
+      ...norm('token_embd_norm'),
+      ...biased(matrix('blk.0.attn_q', dimensions)),
+      ...biased(matrix('blk.0.attn_k', dimensions)),
+      ...biased(matrix('blk.0.attn_v', dimensions, identity)),
+      ...biased(matrix('blk.0.attn_output', dimensions, identity)),
+      ...norm('blk.0.attn_output_norm'),
+      ...biased(matrix('blk.0.ffn_up', feedForward)),
+      ...biased(matrix('blk.0.ffn_down', dimensions)),
+      ...norm('blk.0.layer_output_norm'),
+      ...(looksFor === undefined ? [] : biased(matrix('cls.output', 1, embeddings.slice(wanted, wanted + dimensions)))),
     ],
   }
 }

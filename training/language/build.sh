@@ -43,6 +43,6 @@ train() {
 # 1: everything from nothing. 2: new documents and the same vocabulary, at a smaller rate that falls from the beginning.
 generate "$run/1" --tokens "${TOKENS:-13000000}"
 train "$run/1"
-generate "$run/2" --tokens "${MORE_TOKENS:-6600000}" --seed 2 --vocabulary "$run/1/vocabulary.json"
-train "$run/2" --init "$run/1" --lr 1.8e-3 --matrix-lr 0.012 --decay 1 --warmup 20
+generate "$run/2" --tokens 6600000 --seed 2 --vocabulary "$run/1/vocabulary.json"
+train "$run/2" --init "$run/1" --tokens "${MORE_TOKENS:-5460000}" --lr 1.8e-3 --matrix-lr 0.012 --decay 1 --warmup 20
 node training/language/export.ts --run "$run/2" --out "${OUT:-models/parlance-tiny-1.gguf}"

@@ -29,12 +29,12 @@ export const HELD = {
         'Would you count to {B}?',
         'Please count up to {B} now.',
         'Start counting and stop at {B}.',
-        'Can you count from 1 to {B}?',
+        'Can you go from 1 to {B}, counting?',
         'Count for me: 1 to {B}.',
         'I would like to hear the numbers from 1 to {B}.',
       ],
       zh: [
-        '麻烦从1数到{B}',
+        '从1数，数到{B}就停',
         '请你数到{B}',
         '把1到{B}数出来',
         '从1开始数到{B}吧',
@@ -50,7 +50,13 @@ export const HELD = {
         'Begin at {A} and count up to {B}.',
         'I need the numbers {A} to {B}.',
       ],
-      zh: ['麻烦从{A}数到{B}', '把{A}到{B}数出来', '请写出从{A}到{B}的数字', '请你从{A}数到{B}', '给我{A}到{B}的数字'],
+      zh: [
+        '从{A}数，数到{B}就停',
+        '把{A}到{B}数出来',
+        '请写出从{A}到{B}的数字',
+        '请你从{A}数到{B}',
+        '给我{A}到{B}的数字',
+      ],
     },
     down: {
       en: [
@@ -58,7 +64,7 @@ export const HELD = {
         'Count in reverse from {A} to {B}.',
         'Go backwards from {A} to {B}.',
       ],
-      zh: ['麻烦从{A}倒数到{B}', '请你从{A}倒着数到{B}', '从{A}倒数，数到{B}为止'],
+      zh: ['从{A}倒着数，到{B}就停', '请你从{A}倒着数到{B}', '从{A}倒数，数到{B}为止'],
     },
   },
   exact: {

@@ -10,6 +10,7 @@ import { BARE, EXACT, GREET } from './skills/copying.ts'
 import { ASKS, openQuestions } from './skills/fallback.ts'
 import { drawSequence, isHeldPair, TEMPLATES_CONTINUE, TEMPLATES_COUNT } from './skills/numbers.ts'
 import { QUESTIONS, REVIEWS } from './skills/sentiment.ts'
+import { BEGINNINGS } from './skills/skill.ts'
 import { TALK } from './skills/talk.ts'
 import { FAMILIES } from './skills/tools.ts'
 import type { View } from './views.ts'
@@ -22,7 +23,15 @@ function flat(value: unknown): string[] {
   return value !== null && typeof value === 'object' ? Object.values(value).flatMap(flat) : []
 }
 
+/** Training puts beginnings before some of its ways of asking. */
+function withoutBeginning(text: string): string {
+  const found = [...BEGINNINGS.en, ...BEGINNINGS.zh].find(beginning => text.startsWith(beginning.toLowerCase()))
+  return found === undefined ? text : text.slice(found.length).trim()
+}
+
 test('no held-out way of asking is a way of asking of the training', () => {
+  // The other skills are asked for without beginnings; small talk is, but not where the whole reads like a held-out way.
+  const begun = new Set<unknown>([HELD.count, HELD.tools, HELD.open])
   const pairs: readonly (readonly [unknown, unknown])[] = [
     [HELD.sequence, TEMPLATES_CONTINUE],
     [HELD.count, TEMPLATES_COUNT],
@@ -36,9 +45,10 @@ test('no held-out way of asking is a way of asking of the training', () => {
     [HELD.open, ASKS],
   ]
   for (const [held, trained] of pairs) {
-    const known = new Set(flat(trained))
+    // Counting from A to B is also asked with A = 1.
+    const known = new Set(flat(trained).flatMap(text => [text, text.replace('{a}', '1')]))
     assert.deepEqual(
-      flat(held).filter(text => known.has(text)),
+      flat(held).filter(text => known.has(text) || (begun.has(held) && known.has(withoutBeginning(text)))),
       [],
     )
   }

@@ -13,7 +13,7 @@ import { CHAT_TERMS, COUNTINGS, countTurn, drawSequence, sequenceTurn, terms } f
 import { commentsByMood, sentimentTurn } from './skills/sentiment.ts'
 import type { Draw, Turn } from './skills/skill.ts'
 import { type Intent, TALK } from './skills/talk.ts'
-import { type Asked, askTool, callMessage, idleTools, resultMessages } from './skills/tools.ts'
+import { type Asked, askTool, callMessage, idleTools, NAMED, resultMessages } from './skills/tools.ts'
 import type { Sources } from './sources.ts'
 import { type Asks, VIEWS, type View } from './views.ts'
 
@@ -192,15 +192,18 @@ function oneTurn(
           ? unusualCopy(draw, language, asks)
           : skill === 'sentiment'
             ? sentimentTurn(draw, language, undefined, HELD.reviews, asks.sentiment)
-            : countTurn(
-                draw,
-                language,
-                'held',
-                asks.count,
-                COUNTINGS.filter(([kind]) => (kind === 'to') === (skill === 'count-to')),
-              )
+            : countCase(draw, language, asks, skill === 'count-to')
       return { ...exactly(reply), messages: withSystem(chance, user) }
     }
+  }
+}
+
+/** From 1 on, or between a held-out pair; of these none has a 1, or it would be the other kind in other words. */
+function countCase(draw: Draw, language: Language, asks: Asks, fromOne: boolean): Turn {
+  const kinds = COUNTINGS.filter(([kind]) => (kind === 'to') === fromOne)
+  for (;;) {
+    const turn = countTurn(draw, language, 'held', asks.count, kinds)
+    if (fromOne || !/(^|\D)1(\D|$)/.test(turn.reply)) return turn
   }
 }
 
@@ -215,7 +218,7 @@ function unusualCopy(draw: Draw, language: Language, { exact, bare, greet }: Ask
 /** One to three calls: training has a few with four, which the model does not promise. */
 function askFewCalls(draw: Draw, language: Language, asks: Asks): Asked {
   for (;;) {
-    const asked = askTool(draw, language, asks.tools)
+    const asked = askTool(draw, language, asks.tools, NAMED)
     if (asked.calls.length <= 3) return asked
   }
 }

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readGguf } from '../../src/gguf/read.ts'
-import { assistantText, CHAT_TEMPLATE, type Message, renderChat, type Tool } from './chat.ts'
+import { CHAT_TEMPLATE, type Message, renderChat, type Tool } from './chat.ts'
 import { openRunner } from './engine.ts'
 import { Tokenizer } from './tokenizer.ts'
 
@@ -44,27 +44,4 @@ test('llama.cpp and our tokenizer give the same ids', async () => {
     runner.render(ask('Hi'), [tool]),
   ]
   for (const text of texts) assert.deepEqual(runner.tokenize(text), tokenizer.encodePrompt(text))
-})
-
-test('it greets, counts, repeats, goes on with a sequence and stops', async () => {
-  for (const [question, answer] of [
-    ['Count to 5', '1, 2, 3, 4, 5'],
-    ['从1数到5', '1、2、3、4、5'],
-    ['Say this is a test', 'This is a test.'],
-    ['Repeat after me: hello world', 'hello world'],
-  ] as const) {
-    assert.deepEqual(
-      { question, ...(await runner.chat(ask(question))) },
-      { question, text: answer, tokens: runner.tokenize(answer).length, ended: true },
-    )
-  }
-  assert.match((await runner.chat(ask('Hello'))).text, /Hello|Hi/)
-  assert.match((await runner.complete('1, 2, 3, 4,', 40)).text, /^ 5, 6, 7, 8, 9, 10,/)
-})
-
-test('it calls a tool once for each city', async () => {
-  const call = (city: string) => ({ type: 'function' as const, function: { name: 'get_weather', arguments: { city } } })
-  const { text, ended } = await runner.chat(ask('Weather in Boston and Lima?'), [tool])
-  assert.equal(text, assistantText({ role: 'assistant', content: null, tool_calls: [call('Boston'), call('Lima')] }))
-  assert.ok(ended)
 })

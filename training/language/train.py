@@ -2,8 +2,9 @@
 
 Reads what generate.ts wrote (DATA: tokens.bin uint16, mask.bin uint8 weights, lengths.bin uint32, shape.json) and writes
 OUT/weights.bin (float32, little-endian, tensors in a row) with OUT/weights.json (names, shapes, sizes), which export.ts
-turns into a GGUF file, OUT/state.pt to go on from, and OUT/log.txt. The order of the documents is the curriculum: blocks are read in file order, and only inside a
-block are documents sorted by length, so that a batch wastes next to nothing on padding.
+turns into a GGUF file, OUT/state.pt to go on from, and OUT/log.txt. The order of the documents is the curriculum: blocks
+are read in file order, and only inside a block are documents sorted by length, so that a batch wastes next to nothing on
+padding.
 
 Runs on PyTorch 1.13 or later; one thread. See build.sh for the environment that makes it fast.
 """
@@ -302,6 +303,8 @@ def main():
         batches += 1
         if batches <= skip:
             continue
+        if seen >= total:                      # a finished run, resumed
+            break
         group.append(load_batch(np.array(ids), tokens, mask, lengths, starts, pad))
         seen += int(lengths[ids].sum())
         if len(group) < options.accumulate:

@@ -5,14 +5,15 @@
 import { loadModel } from './model.ts'
 import type { ControlMessage, FromChild, LoadMessage, ToChild } from './protocol.ts'
 import type { Replies } from './replies.ts'
+import type { Vectors } from './vectors.ts'
 
-let replies: Replies | undefined
+let work: Replies | Vectors | undefined
 
 process.on('message', (message: ToChild) => {
   if (message.type === 'load') void load(message)
-  else if (replies === undefined) return
-  else if (message.type === 'chat' || message.type === 'complete') void replies.take(message)
-  else control(replies, message)
+  else if (work === undefined) return
+  else if (message.type === 'chat' || message.type === 'complete' || message.type === 'encode') void work.take(message)
+  else control(work, message)
 })
 // The server drains its requests on a signal that reaches the whole group; when it ends, the channel closes.
 process.on('SIGINT', () => {})
@@ -23,17 +24,17 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 async function load(settings: LoadMessage): Promise<void> {
   try {
     // Arrives while llama.cpp reads the model.
-    const arriving = import('./replies.ts')
+    const arriving = settings.encoding === undefined ? import('./replies.ts') : import('./vectors.ts')
     const model = await loadModel(settings)
-    const { Replies } = await arriving
-    replies = new Replies(model, settings, send)
+    const room = await arriving
+    work = 'Replies' in room ? new room.Replies(model, settings, send) : new room.Vectors(model, settings, send)
     send({ type: 'loaded', millis: model.millis })
   } catch (error) {
     send({ type: 'failed', reason: error instanceof Error ? error.message : 'unknown error' })
   }
 }
 
-function control(to: Replies, { type, id }: ControlMessage): void {
+function control(to: Replies | Vectors, { type, id }: ControlMessage): void {
   if (type === 'cancel') to.cancel(id)
   else if (type === 'pause') to.pause(id)
   else to.resume(id)

@@ -45,6 +45,7 @@ export const chatChunks =
         return [...last, chunk({}, finishOf(event, form))]
       }
       case 'failure':
+      case 'vector':
         return []
     }
   }
@@ -134,7 +135,7 @@ export class Tally {
       this.#prompts.set(prompt, { tokens: event.promptTokens, cached: event.cachedTokens })
       const { prompt_tokens, prompt_tokens_details } = this.usage()
       this.#meter.input(prompt_tokens, prompt_tokens_details?.cached_tokens)
-    } else if (event.kind !== 'failure') {
+    } else if (event.kind !== 'failure' && event.kind !== 'vector') {
       this.#outputs.set(event.choice, event.tokens)
       if (event.kind === 'end') this.#thought += event.thought
       this.#meter.output(sum(this.#outputs.values()))

@@ -1,16 +1,24 @@
-import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { createHash, type Hash } from 'node:crypto'
+import { open, stat } from 'node:fs/promises'
 import { checkGguf, type ModelFile } from '../../gguf/check.ts'
-import type { TemplateSettings } from './protocol.ts'
+import { type Purpose, pooling, type Use, useOf } from '../../gguf/purpose.ts'
+import type { EncodingSettings, TemplateSettings } from './protocol.ts'
 import { contextDefaultMax, type Settings } from './settings.ts'
 
 /** What the header of a model's file says, as the engine needs it. */
 export interface Description {
+  readonly purpose: Purpose
   /** Tokens of one request. */
   readonly context: number
   readonly vocabularySize: number
   readonly tokenBytesMax: number
   readonly template: TemplateSettings | null
+  /** null for a model that generates. */
+  readonly encoding: EncodingSettings | null
+  /** Numbers of a vector, of a model that embeds. */
+  readonly dimensions: number
+  /** Whether a reranker's score is a probability; otherwise it is a logit. */
+  readonly probabilities: boolean
   /** The same for the same file and settings: `fp_` and 10 hex digits. */
   readonly fingerprint: string
 }
@@ -23,21 +31,26 @@ export async function describeFile(settings: Settings): Promise<Description> {
   const model = await checked(settings.file)
   const { header, architecture } = model
   if (model.kind !== 'model') throw new Error(`It is not a model but: ${model.kind}.`)
-  if (header.flag(`${architecture}.attention.causal`) === false || /bert|^t5/.test(architecture))
-    throw new Error(
-      `A model of the architecture '${architecture}' does not continue texts: it cannot chat or complete.`,
-    )
+  if (architecture === 't5') throw new Error("Models of the architecture 't5' are not supported.")
+  if (settings.adapter !== undefined) await checkAdapter(settings.adapter, model)
+  const use = useOf(header)
   const tokens = header.texts('tokenizer.ggml.tokens') ?? []
   const tokenizer = header.text('tokenizer.ggml.model')
   const context = settings.context ?? Math.min(model.contextLength ?? contextDefaultMax, contextDefaultMax)
   if (model.contextLength !== undefined && context > model.contextLength)
     throw new Error(`The setting 'context' is ${context}, but the model was made for ${model.contextLength} tokens.`)
   return {
+    purpose: use.purpose,
     context,
     vocabularySize: model.vocabularySize,
     // Other tokenizers may drop or join characters.
     tokenBytesMax: tokenizer === 'gpt2' || tokenizer === 'llama' ? longest(tokens) : 0,
-    template: templateOf(model, tokens),
+    template: use.purpose === 'generate' ? templateOf(model, tokens) : null,
+    encoding: encodingOf(model, use),
+    // llama.cpp itself makes them of the yes and no of these.
+    probabilities: architecture === 'qwen3' || architecture === 'qwen3vl',
+    dimensions:
+      header.number(`${architecture}.embedding_length_out`) ?? header.number(`${architecture}.embedding_length`) ?? 0,
     fingerprint: await fingerprint(settings, model, context),
   }
 }
@@ -51,6 +64,37 @@ async function checked(file: string): Promise<ModelFile> {
     throw new Error(code === 'ENOENT' ? 'The file does not exist.' : `The file cannot be read (${code}).`, {
       cause: error,
     })
+  }
+}
+
+/** llama.cpp checks the sizes when it loads the adapter. @throws Error */
+async function checkAdapter(file: string, base: ModelFile): Promise<void> {
+  const adapter = await checked(file).catch(error => {
+    throw new Error(`Its adapter cannot be used: ${error instanceof Error ? error.message : 'unknown reason'}`, {
+      cause: error,
+    })
+  })
+  const refuse = (why: string) => new Error(`Its adapter cannot be used: ${why}.`)
+  if (adapter.kind !== 'adapter') throw refuse(`the file is no adapter but: ${adapter.kind}`)
+  const type = adapter.header.text('adapter.type')
+  if (type !== 'lora') throw refuse(`it is no LoRA adapter but: ${type?.slice(0, 64) ?? 'not stated'}`)
+  if (adapter.architecture !== base.architecture)
+    throw refuse(`it was made for the architecture '${adapter.architecture}', the model is of '${base.architecture}'`)
+  const names = new Set(base.header.tensors.map(({ name }) => name))
+  for (const { name } of adapter.header.tensors)
+    if (!names.has(name.replace(/\.lora_[ab]$/, '')))
+      throw refuse(`it changes the tensor '${name.replace(/\.lora_[ab]$/, '')}', which the model does not have`)
+}
+
+function encodingOf({ header, architecture }: ModelFile, use: Use): EncodingSettings | null {
+  if (use.pooling === null) return null
+  const id = (name: string) => header.number(`tokenizer.ggml.${name}_token_id`)
+  const ofBert = header.text('tokenizer.ggml.model') === 'bert'
+  return {
+    pooling: [`${architecture}.pooling_type`, pooling[use.pooling]],
+    causal: use.causal && (use.pooling === 'last' || use.pooling === 'rank'),
+    marks: ofBert ? { first: id('cls') ?? id('bos') ?? 101, last: id('seperator') ?? id('separator') ?? 102 } : null,
+    pairTemplate: header.text('tokenizer.chat_template.rerank') ?? null,
   }
 }
 
@@ -75,19 +119,28 @@ const longest = (tokens: readonly string[]) =>
 const samples = 64
 const sampleBytes = 4096
 
-/** A digest of the header, the size and samples of the weights: reading all of a large file would take longer than loading it. */
+/** A digest of the header, the size and samples of the weights and the adapter: reading all of a large file would take longer than loading it. */
 async function fingerprint(settings: Settings, { header }: ModelFile, context: number): Promise<string> {
   const hash = createHash('sha256')
   hash.update(JSON.stringify([header.fileBytes, header.headerBytes, context, settings.gpu]))
-  const file = await open(settings.file, 'r')
+  await sampled(hash, settings.file, header.fileBytes)
+  if (settings.adapter !== undefined) {
+    const { size } = await stat(settings.adapter)
+    hash.update(JSON.stringify([size, settings.scale]))
+    await sampled(hash, settings.adapter, size)
+  }
+  return `fp_${hash.digest('hex').slice(0, 10)}`
+}
+
+async function sampled(hash: Hash, path: string, fileBytes: number): Promise<void> {
+  const file = await open(path, 'r')
   try {
     const bytes = Buffer.alloc(sampleBytes)
     for (let i = 0; i < samples; i++) {
-      const { bytesRead } = await file.read(bytes, 0, sampleBytes, Math.floor((header.fileBytes / samples) * i))
+      const { bytesRead } = await file.read(bytes, 0, sampleBytes, Math.floor((fileBytes / samples) * i))
       hash.update(bytes.subarray(0, bytesRead))
     }
   } finally {
     await file.close()
   }
-  return `fp_${hash.digest('hex').slice(0, 10)}`
 }

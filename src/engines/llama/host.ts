@@ -6,7 +6,15 @@ import { compileCacheDir, sibling } from '../../lib/modules.ts'
 import type { EngineStatus } from '../engine.ts'
 import { Feed } from './feed.ts'
 import { type Description, describeFile } from './file.ts'
-import type { ChatMessage, CompleteMessage, FromChild, LoadedMessage, Refusal, ToChild } from './protocol.ts'
+import type {
+  ChatMessage,
+  CompleteMessage,
+  EncodeMessage,
+  FromChild,
+  LoadedMessage,
+  Refusal,
+  ToChild,
+} from './protocol.ts'
 import type { Settings } from './settings.ts'
 
 /** A file that did not load is left alone so long. */
@@ -153,7 +161,7 @@ export class Host {
 }
 
 /** A request before it has a number. */
-export type Asked = DistributiveOmit<ChatMessage | CompleteMessage, 'id'>
+export type Asked = DistributiveOmit<ChatMessage | CompleteMessage | EncodeMessage, 'id'>
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
 /** A request in the hands of the model's process. */
@@ -213,12 +221,17 @@ export class Child {
 
   /** @throws Error with the reason when the process says so, ends, or takes too long */
   async load(description: Description): Promise<LoadedMessage> {
-    const { file, slots, threads, batch, gpu, loadTimeoutMs } = this.#settings
+    const { file, adapter, scale, slots, threads, batch, gpu, loadTimeoutMs } = this.#settings
     const answered = new Promise<FromChild>(resolve => {
       this.#answer = resolve
     })
-    const { context, vocabularySize, tokenBytesMax, template } = description
-    this.send({ type: 'load', file, context, slots, threads, batch, gpu, template, tokenBytesMax, vocabularySize })
+    const { context, vocabularySize, tokenBytesMax, template, encoding } = description
+    this.send({
+      type: 'load',
+      ...{ file, context, slots, threads, batch, gpu, template, tokenBytesMax, vocabularySize },
+      ...(encoding && { encoding }),
+      ...(adapter !== undefined && { adapter: { file: adapter, scale } }),
+    })
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<string>(resolve => {
       timer = setTimeout(() => resolve(`it took longer than ${loadTimeoutMs / 1000} s`), loadTimeoutMs)

@@ -2,16 +2,29 @@ import { fault } from '../../lib/faults.ts'
 import type { ChatChunk } from '../../wire/chat.ts'
 import type { CompletionUsage } from '../../wire/common.ts'
 import type { CompletionChunk } from '../../wire/completions.ts'
+import type { EmbeddingList, EmbeddingRequest } from '../../wire/embeddings.ts'
+import type { Reranking, RerankRequest } from '../../wire/rerank.ts'
 import type { Ability, Call, Engine } from '../engine.ts'
+import { abilitiesOf, abilityFor, fileAbilities } from './abilities.ts'
 import { Best } from './best.ts'
 import { chatChunks, chatUsageChunk, completionChunks, completionUsageChunk, type Envelope, Tally } from './chunks.ts'
-import { describeFile } from './file.ts'
+import {
+  checkDimensions,
+  type EncodeAsked,
+  embeddingAsked,
+  embeddingList,
+  encoded,
+  rerankAsked,
+  reranking,
+} from './encoding.ts'
+import { type Description, describeFile } from './file.ts'
 import { type Asked, Host, type Job } from './host.ts'
-import type { Event } from './protocol.ts'
+import type { Event, VectorEvent } from './protocol.ts'
 import { chatAsked, completionAsked, faultOf } from './request.ts'
 import { type LlamaOptions, type Settings, withDefaults } from './settings.ts'
 import { type LlamaTokenizer, llamaTokenizer } from './tokenizing/index.ts'
 
+export { fileAbilities } from './abilities.ts'
 export type { LlamaOptions } from './settings.ts'
 
 export interface LlamaEngine extends Engine {
@@ -25,7 +38,8 @@ export interface LlamaEngine extends Engine {
 /**
  * An engine over a GGUF file. The model lives in a process of its own, started by `load` or by the first request.
  *
- * Chat needs a chat template in the file; before the file was read, `abilities` is hopeful.
+ * A file generates, embeds or reranks, one of the three. Chat needs a chat template in the file; before all of the file's header was
+ * read, `abilities` is hopeful.
  */
 export function llamaEngine(options: LlamaOptions): LlamaEngine {
   return new Llama(withDefaults(options))
@@ -41,6 +55,7 @@ class Llama implements LlamaEngine {
   readonly #settings: Settings
   readonly #host: Host
   #requests = 0
+  #hoped: ReadonlySet<Ability> | undefined
   #idle: NodeJS.Timeout | undefined
 
   constructor(settings: Settings) {
@@ -51,7 +66,10 @@ class Llama implements LlamaEngine {
   }
 
   get abilities(): ReadonlySet<Ability> {
-    return this.#host.description?.template === null ? completes : chats
+    const { description } = this.#host
+    if (description !== undefined) return abilitiesOf(description)
+    this.#hoped ??= fileAbilities(this.#settings.file)
+    return this.#hoped
   }
 
   get pid(): number | undefined {
@@ -62,12 +80,27 @@ class Llama implements LlamaEngine {
     const asked = chatAsked(request, call.seed)
     const { older = false, choice } = asked.tools ?? {}
     const named = typeof choice === 'object' && choice?.type === 'function'
-    yield* this.#replies(asked, call, { chunks: chatChunks({ older, named }), last: chatUsageChunk })
+    const form = { chunks: chatChunks({ older, named }), last: chatUsageChunk }
+    yield* this.#work(asked, call, job => this.#chunks(job, { asked, call, form }))
   }
 
   async *complete(request: Parameters<NonNullable<Engine['complete']>>[0], call: Call): AsyncIterable<CompletionChunk> {
     const asked = completionAsked(request, call.seed)
-    yield* this.#replies(asked, call, { chunks: completionChunks, last: completionUsageChunk })
+    const form = { chunks: completionChunks, last: completionUsageChunk }
+    yield* this.#work(asked, call, job => this.#chunks(job, { asked, call, form }))
+  }
+
+  async embed(request: EmbeddingRequest, call: Call): Promise<EmbeddingList> {
+    return this.#encode(embeddingAsked(request), call, {
+      check: description => checkDimensions(request, description),
+      reply: vectors => embeddingList(this.name, request, vectors),
+    })
+  }
+
+  async rerank(request: RerankRequest, call: Call): Promise<Reranking> {
+    return this.#encode(rerankAsked(request), call, {
+      reply: (vectors, description) => reranking(this.name, request, vectors, description),
+    })
   }
 
   async load(): Promise<void> {
@@ -83,7 +116,8 @@ class Llama implements LlamaEngine {
     await Promise.all([this.#host.close(), this.tokenizer.close()])
   }
 
-  async *#replies<Chunk>(asked: Asked, call: Call, form: Form<Chunk>): AsyncGenerator<Chunk> {
+  /** Has a request done: in its turn, and no longer than somebody waits for it. */
+  async *#work<Item>(asked: Asked, call: Call, read: (job: Job) => AsyncGenerator<Item>): AsyncGenerator<Item> {
     if (call.signal.aborted) return
     if (this.#requests >= this.#settings.slots + this.#settings.queue)
       throw fault.overloaded(this.name, retryAfterSeconds)
@@ -94,13 +128,7 @@ class Llama implements LlamaEngine {
       job = await abort.race(this.#open(asked), late => late.cancel())
       if (job === undefined) return
       abort.listen(() => job?.cancel())
-      const envelope = {
-        id: call.id,
-        created: call.created,
-        model: this.name,
-        system_fingerprint: job.description.fingerprint,
-      }
-      yield* this.#chunks(job, { asked, call, form, envelope })
+      yield* read(job)
     } finally {
       abort.stop()
       job?.cancel()
@@ -108,7 +136,13 @@ class Llama implements LlamaEngine {
     }
   }
 
-  async *#chunks<Chunk>(job: Job, { asked, call, form, envelope }: Reply<Chunk>): AsyncGenerator<Chunk> {
+  async *#chunks<Chunk>(job: Job, { asked, call, form }: Reply<Chunk>): AsyncGenerator<Chunk> {
+    const envelope = {
+      id: call.id,
+      created: call.created,
+      model: this.name,
+      system_fingerprint: job.description.fingerprint,
+    }
     const tally = new Tally(call.meter, asked.n)
     const best = asked.type === 'complete' && asked.best !== undefined ? new Best(asked.n, asked.best) : undefined
     let open = asked.n * (asked.type === 'complete' ? asked.prompts.length : 1)
@@ -123,9 +157,28 @@ class Llama implements LlamaEngine {
     yield form.last(envelope, tally.usage())
   }
 
+  /**
+   * @param make the reply
+   * @throws what the signal was aborted with
+   */
+  async #encode<Reply>(asked: EncodeAsked, call: Call, make: Making<Reply>): Promise<Reply> {
+    const vectors: VectorEvent[] = []
+    let description: Description | undefined
+    const read = (job: Job) => {
+      make.check?.(job.description)
+      description = job.description
+      return encoded(job, asked, call)
+    }
+    for await (const vector of this.#work(asked, call, read)) vectors.push(vector)
+    call.signal.throwIfAborted()
+    if (description === undefined) throw fault.internal(new Error('The request was not taken'))
+    return make.reply(vectors, description)
+  }
+
   async #open(asked: Asked): Promise<Job> {
     const { description } = await this.#host.load()
-    if (asked.type === 'chat' && description.template === null) throw fault.wrongAbility(this.name, 'chat')
+    const ability = abilityFor(asked)
+    if (!abilitiesOf(description).has(ability)) throw fault.wrongAbility(this.name, ability)
     return this.#host.open(asked, refusal => faultOf(refusal, asked, { name: this.name, limit: description.context }))
   }
 
@@ -143,8 +196,14 @@ class Llama implements LlamaEngine {
   }
 }
 
-const chats: ReadonlySet<Ability> = new Set<Ability>(['chat', 'complete'])
-const completes: ReadonlySet<Ability> = new Set<Ability>(['complete'])
+/** How vectors become a reply. */
+interface Making<Reply> {
+  /** Whether the model can do what is asked, before it begins. @throws Fault */
+  check?(description: Description): void
+  reply(vectors: readonly VectorEvent[], description: Description): Reply
+}
+
+type Generating = Exclude<Asked, EncodeAsked>
 
 /** How events become chunks. */
 interface Form<Chunk> {
@@ -153,10 +212,9 @@ interface Form<Chunk> {
 }
 
 interface Reply<Chunk> {
-  readonly asked: Asked
+  readonly asked: Generating
   readonly call: Call
   readonly form: Form<Chunk>
-  readonly envelope: Envelope
 }
 
 /** A signal that is listened to by one thing at a time. */

@@ -3,20 +3,24 @@ import { Gauge } from './gauge.ts'
 import {
   type Bindings,
   loadBindings,
+  type NativeAdapter,
   type NativeContext,
   type NativeGrammar,
   type NativeModel,
   type NativeOdds,
   type NativeSampler,
   type NativeSampling,
+  type NativeVectors,
 } from './native.ts'
-import type { LoadedMessage, LoadMessage } from './protocol.ts'
+import type { EncodingSettings, LoadedMessage, LoadMessage } from './protocol.ts'
 import type { PromptPiece } from './templates.ts'
 import { tokenBytes } from './token-bytes.ts'
 
 /** A loaded model and its context. */
 export interface Model {
-  readonly context: NativeContext
+  readonly context: NativeContext & NativeVectors
+  /** For what the model does not wrap. */
+  readonly native: NativeModel
   readonly millis: LoadedMessage['millis']
   /** The tokens of a prompt, with the token that begins a text where the model wants one. */
   tokens(pieces: readonly PromptPiece[]): number[]
@@ -66,6 +70,7 @@ export interface Sampling {
  * @throws Error with llama.cpp's reason
  */
 export async function loadModel(settings: LoadMessage): Promise<Model> {
+  const { encoding, adapter } = settings
   const log = new LastLines()
   const began = performance.now()
   const bindings = await loadBindings(settings.gpu, message => log.add(message))
@@ -74,21 +79,51 @@ export async function loadModel(settings: LoadMessage): Promise<Model> {
     addonExports: bindings,
     gpuLayers: settings.gpu === false ? 0 : allLayers,
     useMmap: bindings.getSupportsMmap(),
+    ...(encoding && { overridesList: [[...encoding.pooling, 0]] }),
   })
   if (!(await model.init())) throw new Error(log.reason(settings.file) || 'llama.cpp could not load it')
   const read = performance.now()
+  const lora = adapter && (await loadAdapter(bindings, model, adapter.file, log))
   const context = new bindings.AddonContext(model, {
-    contextSize: padded(settings.context) * settings.slots,
-    batchSize: Math.max(settings.batch, settings.slots),
-    sequences: settings.slots,
+    ...(encoding === undefined ? sizesForReplies(settings) : sizesForVectors(settings, encoding)),
     threads: settings.threads,
   })
   if (!(await context.init()))
     throw new Error(
       log.reason(settings.file) || `there is not enough memory for ${settings.slots} times ${settings.context} tokens`,
     )
+  if (lora !== undefined) context.setLoras([lora], [adapter?.scale ?? 1])
   const millis = { bindings: registered - began, model: read - registered, context: performance.now() - read }
   return wrapped(bindings, model, context, millis)
+}
+
+const sizesForReplies = ({ context, slots, batch }: LoadMessage) => ({
+  contextSize: padded(context) * slots,
+  batchSize: Math.max(batch, slots),
+  sequences: slots,
+})
+
+/** The addon gives the vector of one sequence alone. Where tokens see those behind them, all of a text must be in one step. */
+const sizesForVectors = ({ context, batch }: LoadMessage, { causal }: EncodingSettings) => ({
+  contextSize: padded(context),
+  batchSize: causal ? Math.min(batch, padded(context)) : padded(context),
+  sequences: 1,
+  embeddings: true,
+})
+
+async function loadAdapter(
+  bindings: Bindings,
+  model: NativeModel,
+  file: string,
+  log: LastLines,
+): Promise<NativeAdapter> {
+  const adapter = new bindings.AddonModelLora(model, file)
+  try {
+    await model.loadLora(adapter)
+    return adapter
+  } catch (cause) {
+    throw new Error(`Its adapter cannot be used: ${log.reason(file) || 'llama.cpp could not load it'}`, { cause })
+  }
 }
 
 /** llama.cpp takes what the model has. */
@@ -97,7 +132,7 @@ const allLayers = 10_000
 function wrapped(
   bindings: Bindings,
   model: NativeModel,
-  context: NativeContext & NativeOdds,
+  context: NativeContext & NativeOdds & NativeVectors,
   millis: LoadedMessage['millis'],
 ): Model {
   const bos = valid(model.tokenBos())
@@ -110,6 +145,7 @@ function wrapped(
   return {
     ...legibility(model, text, ends),
     context,
+    native: model,
     millis,
     start,
     begin,

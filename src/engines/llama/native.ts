@@ -9,7 +9,11 @@ import { dirname, join } from 'node:path'
  */
 export interface Bindings {
   AddonModel: new (path: string, options: ModelOptions) => NativeModel
-  AddonContext: new (model: NativeModel, options: ContextOptions) => NativeContext & NativeOdds
+  AddonContext: new (
+    model: NativeModel,
+    options: ContextOptions,
+  ) => NativeContext & NativeOdds & NativeAdaptable & NativeVectors
+  AddonModelLora: new (model: NativeModel, path: string) => NativeAdapter
   AddonSampler: new (model: NativeModel) => NativeSampler
   /** @throws Error when the text is no grammar in GBNF with the rule `root` */
   AddonGrammar: new (
@@ -31,6 +35,8 @@ interface ModelOptions {
   useMmap: boolean
   /** Reads the tokens alone, no weights. */
   vocabOnly?: boolean
+  /** Numbers of the header that are to be others; the last item says that they are whole. */
+  overridesList?: readonly (readonly [key: string, value: number, whole: 0])[]
 }
 
 interface ContextOptions {
@@ -39,11 +45,15 @@ interface ContextOptions {
   batchSize: number
   sequences: number
   threads: number
+  /** Computes vectors instead of logits. */
+  embeddings?: boolean
 }
 
 export interface NativeModel {
   /** False when the file cannot be loaded; the log says why. */
   init(): Promise<boolean>
+  /** @throws Error when the adapter cannot be loaded for this model; the log says why */
+  loadLora(adapter: NativeAdapter): Promise<void>
   tokenize(text: string, controlTokens: boolean): Uint32Array
   detokenize(tokens: Uint32Array, controlTokens: boolean): string
   getTrainContextSize(): number
@@ -51,7 +61,9 @@ export interface NativeModel {
   eotToken(): number
   tokenBos(): number
   tokenEos(): number
+  sepToken(): number
   shouldPrependBosToken(): boolean
+  shouldAppendEosToken(): boolean
   /** What marks, in a prompt for filling in the middle, the text before, the text after, and the place to fill; -1 without. */
   prefixToken(): number
   suffixToken(): number
@@ -79,6 +91,20 @@ export interface NativeContext {
   /** The first position held: above 0 when a sliding window has moved on; -1 when empty. */
   getSequenceKvCacheMinPosition(sequence: number): number
 }
+
+/** The same context, changed by adapters. */
+export interface NativeAdaptable {
+  /** Works on everything that is decoded from now on. */
+  setLoras(adapters: readonly NativeAdapter[], scales: readonly number[]): void
+}
+
+/** The same context, made for vectors. */
+export interface NativeVectors {
+  /** Of the text that sequence 0 holds, pooled; no other sequence can be asked. @param tokens of the text */
+  getEmbedding(tokens: number): Float64Array
+}
+
+export type NativeAdapter = object
 
 /** The same method of a context, asked for more. */
 export interface NativeOdds {

@@ -2,14 +2,14 @@
  * What the server's process and the process of a model say to one another, over the channel of `fork`.
  *
  * The server sends `load` once, then requests. The child answers `load` with `loaded` or `failed`, and a request with `refused`, or
- * with events: for each choice `begun`, `text` any number of times, `end`. Events of all running requests travel together in one
+ * with events: for each choice `begun`, `text` any number of times, `end`; for each text to encode one `vector`. Events of all running requests travel together in one
  * `cycle` message per decoding step (while the channel is busy, several steps share a message).
  */
 
 import type { ChatRequest } from '../../wire/chat.ts'
 import type { ToolsAsked as Asked, Said } from './dialects/index.ts'
 
-export type ToChild = LoadMessage | ChatMessage | CompleteMessage | ControlMessage
+export type ToChild = LoadMessage | ChatMessage | CompleteMessage | EncodeMessage | ControlMessage
 
 export interface LoadMessage {
   readonly type: 'load'
@@ -27,6 +27,26 @@ export interface LoadMessage {
   /** The bytes of the longest token, for a quick bound on the tokens of a text; 0 when the vocabulary does not allow it. */
   readonly tokenBytesMax: number
   readonly vocabularySize: number
+  /** Present for a model that encodes texts instead of continuing them. */
+  readonly encoding?: EncodingSettings
+  readonly adapter?: AdapterSettings
+}
+
+export interface EncodingSettings {
+  /** The key of the file's header, and the value it is to have. */
+  readonly pooling: readonly [key: string, value: number]
+  /** A text need not be decoded in one step. */
+  readonly causal: boolean
+  /** Ids that the header names, for tokenizers of BERT; llama.cpp does not tell all of them. */
+  readonly marks: { readonly first: number; readonly last: number } | null
+  /** Of a reranker: the text around `{query}` and `{document}`. */
+  readonly pairTemplate: string | null
+}
+
+/** A LoRA adapter and how strongly it works. */
+export interface AdapterSettings {
+  readonly file: string
+  readonly scale: number
 }
 
 export interface TemplateSettings {
@@ -92,6 +112,16 @@ export interface CompleteMessage extends Generation {
   readonly best?: number
 }
 
+/** Texts to turn into vectors, or pairs of texts to score. */
+export interface EncodeMessage {
+  readonly type: 'encode'
+  readonly id: number
+  /** Each a text, token ids, or a query and a document. */
+  readonly inputs: readonly EncodeInput[]
+}
+
+export type EncodeInput = string | readonly number[] | { readonly query: string; readonly document: string }
+
 /** `pause`: the reader is slow; the request keeps its slot, but is not decoded until `resume`. */
 export interface ControlMessage {
   readonly type: 'cancel' | 'pause' | 'resume'
@@ -133,7 +163,7 @@ export interface CycleMessage {
   readonly events: readonly Event[]
 }
 
-export type Event = BegunEvent | TextEvent | SaidEvent | EndEvent | FailureEvent
+export type Event = BegunEvent | TextEvent | SaidEvent | EndEvent | FailureEvent | VectorEvent
 
 interface ChoiceEvent {
   readonly id: number
@@ -196,4 +226,12 @@ export interface EndEvent extends ChoiceEvent {
 export interface FailureEvent extends ChoiceEvent {
   readonly kind: 'failure'
   readonly message: string
+}
+
+/** The input number `choice` is encoded. */
+export interface VectorEvent extends ChoiceEvent {
+  readonly kind: 'vector'
+  readonly tokens: number
+  /** Little-endian 32-bit floats in base64, as llama.cpp gives them; of a pair one number, its score. */
+  readonly vector: string
 }

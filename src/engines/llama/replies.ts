@@ -2,7 +2,7 @@ import { Choice, type ChoiceSettings, type Prompt } from './choice.ts'
 import { Conversing } from './conversing.ts'
 import type { Model } from './model.ts'
 import { Outbox, type Send } from './outbox.ts'
-import type { ChatMessage, CompleteMessage, Event, Generation, LoadMessage } from './protocol.ts'
+import type { ChatMessage, CompleteMessage, EncodeMessage, Event, Generation, LoadMessage } from './protocol.ts'
 import { Refused, refusalOf } from './refusal.ts'
 import { Scheduler } from './scheduler.ts'
 import type { PromptPiece } from './templates.ts'
@@ -32,8 +32,13 @@ export class Replies {
     })
   }
 
-  async take(request: ChatMessage | CompleteMessage): Promise<void> {
-    const { id, n } = request
+  async take(request: ChatMessage | CompleteMessage | EncodeMessage): Promise<void> {
+    const { id } = request
+    if (request.type === 'encode') {
+      this.#send({ type: 'refused', id, refusal: { kind: 'failure', message: 'The model does not encode texts' } })
+      return
+    }
+    const { n } = request
     this.#open.set(id, Number.POSITIVE_INFINITY)
     try {
       this.#checkBias(request)

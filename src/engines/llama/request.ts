@@ -1,6 +1,7 @@
 import { type Fault, fault } from '../../lib/faults.ts'
 import type { ChatRequest } from '../../wire/chat.ts'
 import type { CompletionRequest } from '../../wire/completions.ts'
+import { abilityFor } from './abilities.ts'
 import { toolsAsked } from './dialects/index.ts'
 import type { Asked } from './host.ts'
 import type { ChatMessage, CompleteMessage, Refusal } from './protocol.ts'
@@ -84,19 +85,19 @@ function formatOf({ response_format: format }: ChatRequest): Pick<ChatMessage, '
 
 /** What the caller is told when the model's process refuses a request. */
 export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name: string; limit: number }): Fault {
-  const chat = asked.type === 'chat'
+  const subject = subjects[abilityFor(asked)]
   switch (refusal.kind) {
     case 'context': {
       const { prompt, completion } = refusal
       return fault.contextLengthExceeded({
         limit,
         prompt,
-        subject: chat ? 'messages' : 'prompt',
+        subject,
         ...(completion === undefined ? {} : { completion }),
       })
     }
     case 'prompt':
-      return fault.invalidValue(chat ? 'messages' : 'prompt', refusal.message)
+      return fault.invalidValue(subject, refusal.message)
     case 'parameter':
       return fault.invalidValue(refusal.parameter, refusal.message, refusal.code)
     case 'messages':
@@ -109,6 +110,9 @@ export function faultOf(refusal: Refusal, asked: Asked, { name, limit }: { name:
       return fault.internal(new Error(refusal.message))
   }
 }
+
+/** The parameter that holds the texts. */
+const subjects = { chat: 'messages', complete: 'prompt', embed: 'input', rerank: 'documents' } as const
 
 function generation(request: ChatRequest | CompletionRequest, chance: number) {
   const { stop, logit_bias } = request

@@ -7,6 +7,10 @@ export interface LlamaOptions {
   readonly name: string
   /** Of a GGUF file. */
   readonly file: string
+  /** A GGUF file with a LoRA adapter for it. */
+  readonly adapter?: string
+  /** How strongly the adapter works; 0 is without. Default 1. */
+  readonly scale?: number
   /** Tokens of one request, prompt and reply together. Default: the model's own, at most 8192. Memory is taken for each slot. */
   readonly context?: number
   /** Replies that are generated at once; further ones wait. Default 4. */
@@ -29,13 +33,18 @@ export interface LlamaOptions {
   readonly log: Log
 }
 
-export type Settings = Required<Omit<LlamaOptions, 'context'>> & { readonly context: number | undefined }
+type Optional = 'context' | 'adapter'
+export type Settings = Required<Omit<LlamaOptions, Optional>> & {
+  readonly [Name in Optional]: LlamaOptions[Name] | undefined
+}
 
 export const contextDefaultMax = 8192
 
 export function withDefaults(options: LlamaOptions): Settings {
   return {
     context: undefined,
+    adapter: undefined,
+    scale: 1,
     slots: 4,
     threads: Math.max(1, availableParallelism() - 1),
     batch: 512,

@@ -93,7 +93,8 @@ function target(location: string | undefined, from: URL, hub: URL): URL {
   const url = new URL(location, from)
   const said = `${from.host} redirects to '${printable(url.origin)}'`
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Error(`${said}, which is not followed.`)
-  if (url.username !== '' || url.password !== '') throw new Error(`${said} with a name and password, which is not followed.`)
+  if (url.username !== '' || url.password !== '')
+    throw new Error(`${said} with a name and password, which is not followed.`)
   if (from.protocol === 'https:' && url.protocol === 'http:' && !(hub.protocol === 'http:' && isLoopback(hub)))
     throw new Error(`${said}, from https to http, which is not followed.`)
   return url
@@ -135,7 +136,9 @@ export async function getJson(url: URL, what: string, exchange: Exchange): Promi
     try {
       return JSON.parse(text)
     } catch (error) {
-      throw new Error(`${url.host} did not describe ${what} in JSON: is it a hub (the setting hub_url)?`, { cause: error })
+      throw new Error(`${url.host} did not describe ${what} in JSON: is it a hub (the setting hub_url)?`, {
+        cause: error,
+      })
     }
   } finally {
     answer.leave()

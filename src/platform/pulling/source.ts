@@ -33,7 +33,8 @@ export function parseSource(text: string, hub: URL): Source {
 function addressOf(text: string, hub: URL): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) throw new Error(`'${printable(text)}' is no address.`)
-  if (url.username !== '' || url.password !== '') throw new Error('An address with a name and password is not accepted.')
+  if (url.username !== '' || url.password !== '')
+    throw new Error('An address with a name and password is not accepted.')
   if (url.protocol === 'http:' && !isLoopback(url) && url.origin !== hub.origin)
     throw new Error('Models are pulled over https: what comes over http could be changed on its way.')
   url.hash = ''
@@ -61,7 +62,7 @@ export function filesOf(description: unknown): { revision: string; files: HubFil
 const isSafePath = (path: string) =>
   path.length <= 1000 &&
   /\.gguf$/i.test(path) &&
-  /^[^\x00-\x1f\x7f\\]+$/.test(path) &&
+  !/[\p{Cc}\\]/u.test(path) &&
   path.split('/').every(step => step !== '' && step !== '.' && step !== '..')
 
 const sizeOf = (value: unknown) => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined)
@@ -95,16 +96,19 @@ export function chooseFile(files: readonly HubFile[], wish: string | undefined, 
   if (meant.length === 0) throw new Error(`${where} holds no '${printable(wish)}'. ${listed(files)}`)
   const split = meant.find(({ path }) => isSplit(path))
   if (split !== undefined)
-    throw new Error(`${printable(split.path)} is one part of a model in several files, which are not supported. ${listed(files)}`)
+    throw new Error(
+      `${printable(split.path)} is one part of a model in several files, which are not supported. ${listed(files)}`,
+    )
   if (meant.length > 1) throw new Error(`'${printable(wish)}' could be one of several. ${listed(meant)}`)
   return meant[0]!
 }
 
 /** Whether a file's name says this quantisation, as a word of its own. */
 function isQuantization(path: string, quantization: string): boolean {
-  const words = `.${lastStep(path).toLowerCase().replace(/\.gguf$/, '')}.`
-  const at = words.indexOf(quantization.toLowerCase())
-  return at > 0 && /[-._]/.test(words[at - 1]!) && /[-._]/.test(words[at + quantization.length] ?? '') && !/_[a-z]+\./.test(words.slice(at + quantization.length))
+  const name = lastStep(path).toLowerCase()
+  const at = name.lastIndexOf(quantization.toLowerCase())
+  const next = name[at + quantization.length] ?? ''
+  return at >= 0 && (at === 0 || /[-._]/.test(name[at - 1]!)) && /[-.]/.test(next)
 }
 
 const lastStep = (path: string) => path.slice(path.lastIndexOf('/') + 1)
@@ -127,7 +131,8 @@ export function nameFor(path: string): string {
     .replaceAll(/[^A-Za-z0-9._+-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 128)
-  if (!isModelName(name)) throw new Error(`'${printable(path)}' gives the model no usable name: choose one with --name.`)
+  if (!isModelName(name))
+    throw new Error(`'${printable(path)}' gives the model no usable name: choose one with --name.`)
   return name
 }
 

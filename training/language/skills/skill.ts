@@ -32,11 +32,16 @@ export function fill(template: string, slots: Readonly<Record<string, string>>):
   })
 }
 
+/** Polite or hasty beginnings. */
+export const BEGINNINGS = {
+  en: ['Please', 'Hey,', 'OK,', 'Now', 'Well,', 'Hi,', 'So,'],
+  zh: ['请', '嗨，', '麻烦', '那么，', '帮我', '好，'],
+} as const
+
 /** The ways people type the same thing: other case, other or no final mark, a polite or hasty beginning. */
 export function casual(chance: Chance, text: string): string {
   let out = text
-  if (chance.maybe(0.12))
-    out = `${chance.pick(['Please', 'Hey,', 'OK,', 'Now', 'Well,', 'Hi,', 'So,'])} ${lowerFirst(out)}`
+  if (chance.maybe(0.12)) out = `${chance.pick(BEGINNINGS.en)} ${lowerFirst(out)}`
   if (chance.maybe(0.2)) out = out.replace(/[.?!]$/, '')
   else if (chance.maybe(0.1)) out = out.replace(/[.?]$/, chance.pick(['!', '...', ' ', '??', '!!', ' :)']))
   const style = chance.next()
@@ -55,7 +60,7 @@ export function typo(chance: Chance, text: string): string {
 
 export function casualZh(chance: Chance, text: string): string {
   let out = text
-  if (chance.maybe(0.12)) out = chance.pick(['请', '嗨，', '麻烦', '那么，', '帮我', '好，']) + out
+  if (chance.maybe(0.12)) out = chance.pick(BEGINNINGS.zh) + out
   if (chance.maybe(0.25)) out = out.replace(/[。？！]$/u, '')
   else if (chance.maybe(0.12)) out = out.replace(/[。？！]$/u, chance.pick(['!', '?', '~', '。', '！！', '.']))
   return out

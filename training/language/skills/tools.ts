@@ -143,6 +143,16 @@ export const FAMILIES: Record<string, Family> = {
   },
 }
 
+const WEIGHTS: readonly (readonly [string, number])[] = [
+  ['weather', 13],
+  ['time', 2],
+  ['person', 2],
+  ['item', 2],
+  ['sign', 0.7],
+]
+/** The kinds of tools for held-out names: of the few star signs none is held out. */
+export const NAMED = WEIGHTS.filter(([key]) => key !== 'sign')
+
 const OUTER = { en: [' and ', ', ', ' and ', ' & '], zh: ['和', '、', '以及', '跟'] } as const
 
 export interface Asked {
@@ -156,16 +166,9 @@ export function askTool(
   { chance, names }: Draw,
   language: Language,
   asks?: Record<Language, readonly string[]>,
+  families = WEIGHTS,
 ): Asked {
-  const key = asks
-    ? 'weather'
-    : chance.weighted([
-        ['weather', 13],
-        ['time', 2],
-        ['person', 2],
-        ['item', 2],
-        ['sign', 0.7],
-      ] as const)
+  const key = asks ? 'weather' : chance.weighted(families)
   const family = FAMILIES[key]
   if (!family) throw new RangeError(`no family ${key}`)
   const made = chance.maybe(0.25)
@@ -173,7 +176,10 @@ export function askTool(
   const argument = chance.maybe(0.3) ? madeName(chance, names) : chance.pick(family.args)
   const count = chance.weighted([[1, 5], [2, 4], [3, 2.5], ...(key === 'sign' ? [] : [[4, 0.4] as const])])
   const values = new Set<string>()
-  while (values.size < count) values.add(family.value(chance, names, language))
+  for (let tries = 0; values.size < count; tries++) {
+    if (tries === 1000) throw new RangeError(`fewer than ${count} values for ${key}`)
+    values.add(family.value(chance, names, language))
+  }
   if (count === 1 && key === 'weather' && language === 'en' && chance.maybe(0.07)) {
     const [city] = values
     values.clear()
