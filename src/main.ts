@@ -39,6 +39,9 @@ export interface Surroundings {
   lock?: DataDirLock
 }
 
+/** How long a request that was cut off at the end may take to count its tokens. */
+const settleTimeoutMs = 5000
+
 /** The composition root: config → store → engines → platform. */
 export async function open(
   config: Config,
@@ -65,6 +68,8 @@ export async function open(
     services: { models, usage, clock, ids, random, log },
     async close() {
       await models.close()
+      const unsettled = await usage.settled(settleTimeoutMs)
+      if (unsettled > 0) log.error('usage.unsettled', { requests: unsettled })
       await engines.close()
       await store.close()
     },

@@ -6,7 +6,7 @@ import { checkGguf } from '../../src/gguf/check.ts'
 import { type Description, describeModel } from '../../src/gguf/describe.ts'
 import { modelsFolder, modelsOf } from '../../src/main.ts'
 import { builtIn } from '../../src/platform/catalogue.ts'
-import { type FoundFile, modelPath, modelsIn } from '../../src/platform/folder.ts'
+import { type FoundFile, isModelName, modelPath, modelsIn } from '../../src/platform/folder.ts'
 import { inWords } from '../../src/platform/pulling/index.ts'
 import { UsageError } from '../run.ts'
 import { configHere } from '../surroundings.ts'
@@ -124,12 +124,30 @@ export function parametersInWords(count: number): string {
 }
 
 async function remove(config: Config, name: string): Promise<void> {
+  if (await removeParts(config, name)) {
+    process.stdout.write(`Removed what was pulled of ${name} so far.\n`)
+    return
+  }
   const { file } = ofFolder(config, name)
   const [alias] = Object.entries(config.aliases).find(([, target]) => target === name) ?? []
   if (alias !== undefined && !(name in config.models))
     throw new UsageError(`The alias '${alias}' of the settings leads to ${name}: change it first.`)
   await rm(file)
   process.stdout.write(`Removed ${name}. A running server notices within a second.\n`)
+}
+
+/** What a stopped pull has left. @returns whether there was such a thing */
+async function removeParts(config: Config, name: string): Promise<boolean> {
+  if (!isModelName(name)) return false
+  const part = `${modelPath(modelsFolder(config), name)}.part`
+  try {
+    await rm(part)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+  await rm(`${part}.json`, { force: true })
+  return true
 }
 
 /** A second name for the same file, where the file system can; what a model's file holds is never changed in place. */

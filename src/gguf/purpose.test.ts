@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { bytesOf, encoderModel, stored, tinyModel } from '../../test/models/make.ts'
+import { encoderModel } from '../../test/models/encoders.ts'
+import { bytesOf, stored, tinyModel } from '../../test/models/make.ts'
 import { purposeOfFile, useOf } from './purpose.ts'
 import { parseBeginning, parseHeader } from './read.ts'
 

@@ -41,7 +41,7 @@ const clock = manualClock()
 const random = seededRandom(1)
 const services = {
   models: makeModels([target('words', echo)], { 'text-davinci-edit-001': 'words' }),
-  usage: { record: (settlement: Settlement) => void settled.push(settlement), flush: async () => {} },
+  usage: { begin: () => {}, record: (settlement: Settlement) => void settled.push(settlement), settled: async () => 0 },
   clock,
   ids: makeIds(random),
   random,

@@ -6,8 +6,8 @@ import { free, type Price } from './prices.ts'
 /** What starts the engines; main hands it over, so that this room knows no engine. */
 export interface EngineMakers {
   local(model: LocalEntry): Engine
-  /** What a model's file is for, without loading it. */
-  abilitiesOf(file: string): ReadonlySet<Ability>
+  /** What a model's file is for, without loading it; undefined while it cannot be read. */
+  abilitiesOf(file: string): ReadonlySet<Ability> | undefined
   embedded(model: EmbeddedEntry): Engine
   upstream(model: UpstreamEntry): Engine
 }
@@ -115,7 +115,7 @@ export function makeCatalogue({ folder, aliases, makers, created, ...fixed }: Ca
     [
       ...fixed.local.map(model =>
         target(model.name, 'parlance', model.price ?? free, {
-          abilities: once(() => makers.abilitiesOf(model.file)),
+          abilities: lookedUp(() => makers.abilitiesOf(model.file)),
           open: () => makers.local(model),
         }),
       ),
@@ -139,12 +139,15 @@ interface Does {
   open(): Engine
 }
 
-/** Looks when it is first asked, so that a start reads no model. */
-function once<Value>(look: () => Value): () => Value {
-  let found: { value: Value } | undefined
+/** What a file that cannot be read is asked for like: its engine then tells what is wrong with it. */
+const hoped: ReadonlySet<Ability> = new Set<Ability>(['chat', 'complete'])
+
+/** Looks when it is first asked, so that a start reads no model, and until there is something to see. */
+function lookedUp(look: () => ReadonlySet<Ability> | undefined): () => ReadonlySet<Ability> {
+  let found: ReadonlySet<Ability> | undefined
   return () => {
-    found ??= { value: look() }
-    return found.value
+    found ??= look()
+    return found ?? hoped
   }
 }
 
@@ -155,7 +158,7 @@ function foundIn(folder: ModelFolder, makers: EngineMakers): FoundModels {
   const known = new WeakMap<FoundFile, Target>()
   const targetOf = (found: FoundFile): Target => {
     const { name, file, created } = found
-    const look = once(() => makers.abilitiesOf(file))
+    const look = lookedUp(() => makers.abilitiesOf(file))
     const target = known.get(found) ?? {
       name,
       ownedBy: 'local',

@@ -50,6 +50,7 @@ export async function execute(operation: Operation, asked: Request, services: Se
   const target = services.models.resolve(body.model)
   const reading = makeMeter()
   const startedMs = services.clock.monotonic()
+  services.usage.begin()
   let open = true
   const settle = (status: Settlement['status']) => {
     if (!open) return

@@ -42,7 +42,30 @@ export interface Settlement {
 export function makeUsage({ store, clock, ids, log }: { store: Store; clock: Clock; ids: Ids; log: Log }) {
   const insert = preparedInsert(store.build, 'usage', columns)
   const nextId = sortable(ids.make('usage'))
+  let running = 0
+  let settledAll: (() => void) | undefined
   return {
+    /** A request has begun; `record` is called for it exactly once. */
+    begin(): void {
+      running++
+    },
+
+    /**
+     * Resolves when every request that has begun is recorded, or after so long: before the store closes, because a reply that was left
+     * may still be counting its tokens.
+     * @returns how many are left
+     */
+    async settled(withinMs: number): Promise<number> {
+      if (running > 0) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        settledAll = resolve
+        const timer = setTimeout(resolve, withinMs)
+        await promise
+        clearTimeout(timer)
+      }
+      return running
+    },
+
     record({ caller, operation, target, requestedModel, endUser, reading, status, durationMs }: Settlement): void {
       const { input, cached, output } = reading.total
       const createdAt = clock.now()
@@ -67,6 +90,7 @@ export function makeUsage({ store, clock, ids, log }: { store: Store; clock: Clo
       store
         .writeSoon(insert(row))
         .catch((error: unknown) => log.error('usage.lost', { ...row, cause: describe(error) }))
+      if (--running === 0) settledAll?.()
     },
   }
 }

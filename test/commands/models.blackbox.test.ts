@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { bytesOf, stored, tinyModel } from '../models/make.ts'
 import { errorOf } from '../support/errors.ts'
@@ -51,6 +51,13 @@ describe('`parlance pull` and `parlance models`', { timeout: 120_000 }, () => {
     assert.match(stdout, /^Pulled tiny-Q8_0 \(.*llama, .*checksum right\)\.\n$/)
     assert.deepEqual(hub.ranges, [undefined, 'bytes=100000-'])
     assert.ok((await readFile(join(models(), 'tiny-Q8_0.gguf'))).equals(hub.model))
+    assert.deepEqual(await readdir(models()), ['tiny-Q8_0.gguf'])
+  })
+
+  test('what a stopped pull has left is removed under the name of the model', async () => {
+    await writeFile(join(models(), 'half.gguf.part'), 'GGUF')
+    await writeFile(join(models(), 'half.gguf.part.json'), '{}')
+    assert.match((await parlance('models', 'rm', 'half')).stdout, /^Removed what was pulled of half so far\.\n$/)
     assert.deepEqual(await readdir(models()), ['tiny-Q8_0.gguf'])
   })
 
@@ -127,7 +134,7 @@ describe('DELETE /v1/models/{model}', { timeout: 120_000 }, () => {
     })
 
   test('of a model of the data folder ends its requests, removes the file and answers in OpenAI’s form', async () => {
-    while ((await send('GET', '/v1/models/mine')).status !== 200) await wait(100) // it is looked for once a second
+    while ((await send('GET', '/v1/models/mine')).status !== 200) await turn() // it is looked for once a second
     using streaming = await openWire(product.port)
     const body =
       '{"model":"mine","messages":[{"role":"user","content":"Hi"}],"max_tokens":3000,"stream":true,"temperature":0}'
@@ -135,7 +142,7 @@ describe('DELETE /v1/models/{model}', { timeout: 120_000 }, () => {
       encode({ path: '/v1/chat/completions', headers: { ...auth(), 'content-type': 'application/json' }, body }),
     )
     const stream = streaming.reply()
-    while (product.printed().stderr.split('model loaded').length < 2) await wait(10)
+    while (product.printed().stderr.split('model loaded').length < 2) await turn()
     const reply = await send('DELETE', '/v1/models/mine')
     assert.equal(reply.status, 200, reply.body.toString())
     assert.deepEqual(JSON.parse(reply.body.toString()), { id: 'mine', object: 'model', deleted: true })

@@ -36,7 +36,7 @@ export const chatml =
   "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{%- endif %}"
 
 const specials = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
-const tokenTypes = { normal: 1, control: 3, userDefined: 4 } as const
+export const tokenTypes = { normal: 1, control: 3, userDefined: 4 } as const
 
 export interface TinyOptions {
   seed?: number
@@ -190,87 +190,6 @@ export function tinyAdapter(
   }
 }
 
-export interface EncoderOptions {
-  /** A number of llama.cpp: 1 mean, 2 the first token, 3 the last, 4 rank; undefined leaves it out. */
-  pooling?: number
-  /** Adds a head that scores: the more often the word stands in the text, the higher. */
-  looksFor?: string
-  context?: number
-}
-
-/** A BERT of one block, with words of a verse as its tokens: each token attends to all tokens alike. */
-export function encoderModel({ pooling, looksFor, context = 128 }: EncoderOptions = {}): GgufSource {
-  const dimensions = 64
-  const feedForward = 64
-  const words = [...new Set(verse.toLowerCase().match(/[a-z]{2,}/g))]
-  const signs = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter(sign => !/[A-Z]/.test(sign))
-  const tokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...[...signs, ...words].map(word => `\u2581${word}`), ...signs]
-  const types = tokens.map((_, i) => (i === 1 ? 2 : i < 4 ? tokenTypes.control : tokenTypes.normal))
-  const normal = normalNumbers(5)
-  const random = (count: number) => Float32Array.from({ length: count }, () => normal())
-  const embeddings = random(tokens.length * dimensions)
-  const identity = Float32Array.from({ length: dimensions ** 2 }, (_, i) => (i % (dimensions + 1) === 0 ? 1 : 0))
-  const matrix = (name: string, rows: number, data = new Float32Array(rows * dimensions)): TensorSource => ({
-    name: `${name}.weight`,
-    shape: [rows, data.length / rows],
-    storage: 'F32',
-    data,
-  })
-  const biased = (tensor: TensorSource): TensorSource[] => [
-    tensor,
-    {
-      name: tensor.name.replace('.weight', '.bias'),
-      shape: [tensor.shape[0] ?? 0],
-      storage: 'F32',
-      data: new Float32Array(tensor.shape[0] ?? 0),
-    },
-  ]
-  const norm = (name: string) => biased(ones(`${name}.weight`, dimensions))
-  const wanted = tokens.indexOf(`\u2581${looksFor}`) * dimensions
-  return {
-    metadata: {
-      'general.architecture': text('bert'),
-      'general.name': text('parlance-test-encoder'),
-      'bert.context_length': u32(context),
-      'bert.embedding_length': u32(dimensions),
-      'bert.block_count': u32(1),
-      'bert.feed_forward_length': u32(feedForward),
-      'bert.attention.head_count': u32(2),
-      'bert.attention.layer_norm_epsilon': f32(1e-12),
-      'bert.attention.causal': flag(false),
-      ...(pooling === undefined ? {} : { 'bert.pooling_type': u32(pooling) }),
-      'tokenizer.ggml.model': text('bert'),
-      'tokenizer.ggml.pre': text('bert-bge'),
-      'tokenizer.ggml.tokens': texts(tokens),
-      'tokenizer.ggml.token_type': i32s(types),
-      'tokenizer.ggml.token_type_count': u32(2),
-      'tokenizer.ggml.padding_token_id': u32(0),
-      'tokenizer.ggml.unknown_token_id': u32(1),
-      'tokenizer.ggml.cls_token_id': u32(2),
-      'tokenizer.ggml.seperator_token_id': u32(3), // spelt so in the format
-    },
-    tensors: [
-      matrix('token_embd', tokens.length, embeddings),
-      matrix(
-        'position_embd',
-        context,
-        random(context * dimensions).map(value => value * 0.1),
-      ),
-      matrix('token_types', 2),
-      ...norm('token_embd_norm'),
-      ...biased(matrix('blk.0.attn_q', dimensions)),
-      ...biased(matrix('blk.0.attn_k', dimensions)),
-      ...biased(matrix('blk.0.attn_v', dimensions, identity)),
-      ...biased(matrix('blk.0.attn_output', dimensions, identity)),
-      ...norm('blk.0.attn_output_norm'),
-      ...biased(matrix('blk.0.ffn_up', feedForward)),
-      ...biased(matrix('blk.0.ffn_down', dimensions)),
-      ...norm('blk.0.layer_output_norm'),
-      ...(looksFor === undefined ? [] : biased(matrix('cls.output', 1, embeddings.slice(wanted, wanted + dimensions)))),
-    ],
-  }
-}
-
 /** Files that are broken on purpose; the names say how. All but `numbers` must be refused, `numbers` (weights that are NaN) loads. */
 export function brokenFiles(): Record<string, Buffer> {
   const good = bytesOf(tinyModel())
@@ -307,7 +226,7 @@ export function byteSymbols(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(visible(byte) ? byte : spare++))
 }
 
-const verse = `Shall I compare thee to a summer's day? Thou art more lovely and more temperate:
+export const verse = `Shall I compare thee to a summer's day? Thou art more lovely and more temperate:
 Rough winds do shake the darling buds of May, and summer's lease hath all too short a date;
 Sometime too hot the eye of heaven shines, and often is his gold complexion dimm'd;
 And every fair from fair sometime declines, by chance or nature's changing course untrimm'd;
@@ -395,7 +314,7 @@ const tokenizer = ({ tokens, types, merges, endOfText, end, template }: Tokenize
   ...(template === null ? {} : { 'tokenizer.chat_template': text(template) }),
 })
 
-const ones = (name: string, length: number): TensorSource => ({
+export const ones = (name: string, length: number): TensorSource => ({
   name,
   shape: [length],
   storage: 'F32',
@@ -403,7 +322,7 @@ const ones = (name: string, length: number): TensorSource => ({
 })
 
 /** Normally distributed numbers (Box and Muller), the same for the same seed. */
-function normalNumbers(seed: number): () => number {
+export function normalNumbers(seed: number): () => number {
   const random = seededRandom(seed)
   const uniform = () => (random.uint32() + 1) / 2 ** 32
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())

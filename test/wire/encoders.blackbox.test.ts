@@ -5,7 +5,8 @@ import { after, before, describe, test } from 'node:test'
 import OpenAI, { APIError } from 'openai'
 import { request } from 'undici'
 import type { Reranking } from '../../src/wire/rerank.ts'
-import { bytesOf, encoderModel, stored, tinyAdapter, tinyModel } from '../models/make.ts'
+import { encoderModel } from '../models/encoders.ts'
+import { bytesOf, stored, tinyAdapter, tinyModel } from '../models/make.ts'
 import { type Product, startProduct } from '../support/product.ts'
 
 const file = async (source: Parameters<typeof bytesOf>[0]) => stored(bytesOf(source))

@@ -39,8 +39,13 @@ export const VIEWS: Record<View, Asks> = {
     talk: { en: trainedTalk('en'), zh: trainedTalk('zh') },
     sentiment: QUESTIONS,
     tools: undefined,
-    open: ASKS,
+    open: { en: ASKS.en.filter(hasSlot), zh: ASKS.zh.filter(hasSlot) },
   },
+}
+
+/** Without a slot the question itself would be in the training. */
+function hasSlot(ask: string): boolean {
+  return ask.includes('{')
 }
 
 /** Training leaves out what reads like a held-out way of asking. */

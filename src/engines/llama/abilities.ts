@@ -14,8 +14,14 @@ const completes: ReadonlySet<Ability> = new Set<Ability>(['complete'])
 export const abilitiesOf = ({ purpose, template }: Description): ReadonlySet<Ability> =>
   purpose === 'generate' && template === null ? completes : abilities[purpose]
 
-/** What the file's beginning promises; of a file that cannot be read, what most files can do: its use tells what is wrong with it. */
-export const fileAbilities = (file: string): ReadonlySet<Ability> => abilities[purposeOfFile(file) ?? 'generate']
+/** What the file's beginning promises; undefined for a file that cannot be read. */
+export function fileAbilities(file: string): ReadonlySet<Ability> | undefined {
+  const purpose = purposeOfFile(file)
+  return purpose && abilities[purpose]
+}
+
+/** Of a file that is not known yet: what most can do. Its use tells what is wrong with it. */
+export const hopedAbilities = abilities.generate
 
 /** What a request needs. */
 export function abilityFor(asked: Asked): Ability {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bytesOf, encoderModel, stored, tinyAdapter, tinyModel } from '../../../test/models/make.ts'
+import { encoderModel } from '../../../test/models/encoders.ts'
+import { bytesOf, stored, tinyAdapter, tinyModel } from '../../../test/models/make.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { Fault } from '../../lib/faults.ts'
 import { silentLog } from '../../lib/log.ts'

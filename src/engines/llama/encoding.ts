@@ -46,17 +46,25 @@ export function checkDimensions({ dimensions }: EmbeddingRequest, { dimensions: 
     )
 }
 
+/** Many long vectors are worked on in slices: other requests of this process go on. */
+const sliceMs = 5
+
 /** The reply to an embedding request; vectors have the length one. */
-export function embeddingList(
+export async function embeddingList(
   model: string,
   { dimensions, encoding_format }: EmbeddingRequest,
   vectors: readonly VectorEvent[],
-): EmbeddingList {
-  const data = vectors.map(({ choice, vector }): EmbeddingList['data'][number] => {
+): Promise<EmbeddingList> {
+  const data: EmbeddingList['data'] = []
+  let sliceEnds = performance.now() + sliceMs
+  for (const { choice, vector } of vectors) {
     const numbers = normalised(floats(vector).subarray(0, dimensions))
     const embedding = encoding_format === 'base64' ? base64(numbers) : Array.from(numbers)
-    return { object: 'embedding', index: choice, embedding }
-  })
+    data.push({ object: 'embedding', index: choice, embedding })
+    if (performance.now() < sliceEnds) continue
+    await new Promise(resolve => setImmediate(resolve))
+    sliceEnds = performance.now() + sliceMs
+  }
   return { object: 'list', data, model, usage: usageOf(vectors) }
 }
 
@@ -95,7 +103,9 @@ function floats(text: string): Float32Array {
 
 /** Of length one; a vector of zeros stays what it is. */
 function normalised(vector: Float32Array): Float32Array {
-  const length = Math.hypot(...vector)
+  let squares = 0
+  for (const value of vector) squares += value * value
+  const length = Math.sqrt(squares)
   return length === 0 ? vector : vector.map(value => value / length)
 }
 

@@ -31,6 +31,8 @@ export async function describeFile(settings: Settings): Promise<Description> {
   const model = await checked(settings.file)
   const { header, architecture } = model
   if (model.kind !== 'model') throw new Error(`It is not a model but: ${model.kind}.`)
+  // Its name becomes part of a key that is set when the model is loaded; the addon leaves out keys beyond 127 bytes.
+  if (architecture.length > 64) throw new Error(`The architecture '${architecture.slice(0, 32)}…' is not known.`)
   if (architecture === 't5') throw new Error("Models of the architecture 't5' are not supported.")
   if (settings.adapter !== undefined) await checkAdapter(settings.adapter, model)
   const use = useOf(header)

@@ -5,7 +5,7 @@ import type { CompletionChunk } from '../../wire/completions.ts'
 import type { EmbeddingList, EmbeddingRequest } from '../../wire/embeddings.ts'
 import type { Reranking, RerankRequest } from '../../wire/rerank.ts'
 import type { Ability, Call, Engine } from '../engine.ts'
-import { abilitiesOf, abilityFor, fileAbilities } from './abilities.ts'
+import { abilitiesOf, abilityFor, fileAbilities, hopedAbilities } from './abilities.ts'
 import { Best } from './best.ts'
 import { chatChunks, chatUsageChunk, completionChunks, completionUsageChunk, type Envelope, Tally } from './chunks.ts'
 import {
@@ -69,7 +69,7 @@ class Llama implements LlamaEngine {
     const { description } = this.#host
     if (description !== undefined) return abilitiesOf(description)
     this.#hoped ??= fileAbilities(this.#settings.file)
-    return this.#hoped
+    return this.#hoped ?? hopedAbilities
   }
 
   get pid(): number | undefined {
@@ -157,10 +157,7 @@ class Llama implements LlamaEngine {
     yield form.last(envelope, tally.usage())
   }
 
-  /**
-   * @param make the reply
-   * @throws what the signal was aborted with
-   */
+  /** Encodes the inputs and makes the reply of their vectors. @throws Fault, and what the signal was aborted with */
   async #encode<Reply>(asked: EncodeAsked, call: Call, make: Making<Reply>): Promise<Reply> {
     const vectors: VectorEvent[] = []
     let description: Description | undefined
@@ -200,7 +197,7 @@ class Llama implements LlamaEngine {
 interface Making<Reply> {
   /** Whether the model can do what is asked, before it begins. @throws Fault */
   check?(description: Description): void
-  reply(vectors: readonly VectorEvent[], description: Description): Reply
+  reply(vectors: readonly VectorEvent[], description: Description): Reply | Promise<Reply>
 }
 
 type Generating = Exclude<Asked, EncodeAsked>

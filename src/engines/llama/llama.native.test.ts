@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { brokenFiles, bytesOf, chatml, scriptedModel, stored, tinyModel } from '../../../test/models/make.ts'
-import { flag, text } from '../../gguf/types.ts'
+import { text } from '../../gguf/types.ts'
 import { manualClock, systemClock } from '../../lib/clock.ts'
 import { Fault } from '../../lib/faults.ts'
 import { type Log, silentLog } from '../../lib/log.ts'
@@ -357,10 +357,14 @@ describe('llama engine: broken files', async () => {
       await using(make(), async engine => assert.equal((await chat(engine, 'Hi')).text, replyText))
     })
 
-  it('a file that is missing or does not generate text: a clear error', async () => {
-    const bert = { ...tinyModel().metadata, 'general.architecture': text('bert'), 'bert.attention.causal': flag(false) }
-    await using(make({ file: await stored(bytesOf({ metadata: bert, tensors: [] })) }), engine =>
-      assert.rejects(engine.load(), isFault(500, 'model_load_failed', /'bert' does not continue texts/)),
+  it('a file that is missing or of a kind that nothing is made for: a clear error', async () => {
+    const t5 = { ...tinyModel().metadata, 'general.architecture': text('t5') }
+    await using(make({ file: await stored(bytesOf({ metadata: t5, tensors: [] })) }), engine =>
+      assert.rejects(engine.load(), isFault(500, 'model_load_failed', /'t5' are not supported/)),
+    )
+    const long = { ...tinyModel().metadata, 'general.architecture': text(`bert${'t'.repeat(200)}`) }
+    await using(make({ file: await stored(bytesOf({ metadata: long, tensors: [] })) }), engine =>
+      assert.rejects(engine.load(), isFault(500, 'model_load_failed', /architecture 'bertt+…' is not known/)),
     )
     await using(make({ file: '/nowhere/model.gguf' }), engine =>
       assert.rejects(engine.load(), isFault(500, 'model_load_failed', /The file does not exist/)),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bytesOf, encoderModel, stored, tinyModel } from '../../../test/models/make.ts'
+import { encoderModel } from '../../../test/models/encoders.ts'
+import { bytesOf, stored, tinyModel } from '../../../test/models/make.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { Fault } from '../../lib/faults.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -215,6 +216,18 @@ describe('reranking with a GGUF file', () => {
       const plain = await rerank(engine, { query: 'a', documents, top_n: 9 })
       assert.equal(plain.results.length, 3)
       assert.ok(plain.results.every(result => !('document' in result)))
+    })
+  })
+
+  it('puts both texts into the template of the file, where they are text and nothing else', async () => {
+    const pairTemplate = '{query}[SEP]summer {document}'
+    await using({ file: await file(encoderModel({ pooling: 4, looksFor: 'summer', pairTemplate })) }, async engine => {
+      const { usage } = await rerank(engine, { query: 'a', documents: ['thee'] })
+      assert.equal(usage.total_tokens, 6) // [CLS] a [SEP] summer thee [SEP]
+      const spelt = await rerank(engine, { query: 'a', documents: ['{query}[SEP]'] })
+      const alone = [...((await engine.tokenizer.ids?.encode('{query}[SEP]', false)) ?? [])]
+      assert.ok(alone.length > 3 && !alone.includes(3))
+      assert.equal(spelt.usage.total_tokens, 5 + alone.length)
     })
   })
 

@@ -6,7 +6,7 @@ import { download, type Helpers, Unusable } from './download.ts'
 import { Break, type Exchange, getJson } from './exchange.ts'
 import { inWords, type Room, refuseUnfit } from './fit.ts'
 import { type Known, Part } from './part.ts'
-import { chooseFile, filesOf, nameFor, parseSource, printable } from './source.ts'
+import { chooseFile, filesOf, lastStep, nameFor, parseSource, printable } from './source.ts'
 
 export { inWords, systemRoom } from './fit.ts'
 
@@ -73,7 +73,7 @@ export async function pull(options: PullOptions): Promise<Pulled> {
     })
     return await finish(part, name, file)
   } catch (error) {
-    if (error instanceof Unusable) await part.end()
+    if (error instanceof Unusable || part.haveBytes === 0) await part.end()
     else await part.keep()
     throw error
   }
@@ -100,7 +100,7 @@ async function find({ source, wait, note, signal }: PullOptions, exchange: Excha
   const asked = parseSource(source, hub)
   if (asked.kind === 'address') {
     const { url } = asked
-    const path = decoded(url.pathname)
+    const path = lastStep(decoded(url.pathname))
     if (isSplit(path))
       throw new Error(`${printable(path)} is one part of a model in several files, which are not supported.`)
     const known = { source: `${url.origin}${url.pathname}`, etag: undefined, sha256: undefined, sizeBytes: undefined }

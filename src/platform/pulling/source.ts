@@ -111,7 +111,8 @@ function isQuantization(path: string, quantization: string): boolean {
   return at >= 0 && (at === 0 || /[-._]/.test(name[at - 1]!)) && /[-.]/.test(next)
 }
 
-const lastStep = (path: string) => path.slice(path.lastIndexOf('/') + 1)
+/** The file's own name. */
+export const lastStep = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 function listed(files: readonly HubFile[]): string {
   const names = files.map(({ path, sizeBytes }) =>
