@@ -89,7 +89,8 @@ export const reason = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
 
 function target(location: string | undefined, from: URL, hub: URL): URL {
-  if (location === undefined || !URL.canParse(location, from.href)) throw new Error(`${from.host} redirects to nowhere.`)
+  if (location === undefined || !URL.canParse(location, from.href))
+    throw new Error(`${from.host} redirects to nowhere.`)
   const url = new URL(location, from)
   const said = `${from.host} redirects to '${printable(url.origin)}'`
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Error(`${said}, which is not followed.`)
