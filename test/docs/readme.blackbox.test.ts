@@ -35,7 +35,6 @@ before(async () => {
     cwd: checkout,
     env: { ...env(), PARLANCE_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
   })
   for await (const line of createInterface({ input: server.stdout! })) {
     printed += `${line}\n`
@@ -45,12 +44,11 @@ before(async () => {
   server.stdout!.resume()
 })
 after(async () => {
-  if (server.exitCode === null) {
-    const ended = once(server, 'exit')
-    process.kill(-server.pid!, 'SIGTERM')
-    await ended
-  }
+  const ended = once(server, 'exit')
+  server.kill('SIGTERM') // npm passes it on, as a service manager would have it
+  const [code] = await ended
   await rm(folder, { recursive: true, force: true })
+  assert.equal(code, 0, 'the server ends cleanly behind `npm start`')
 })
 
 test('the README is one screen', () => assert.ok(readme.split('\n').length <= 80, `${readme.split('\n').length} lines`))
