@@ -44,7 +44,7 @@ before(async () => {
   server.stdout!.resume()
 })
 after(async () => {
-  const ended = once(server, 'exit')
+  const ended = server.exitCode === null ? once(server, 'exit') : Promise.resolve([server.exitCode])
   server.kill('SIGTERM') // npm passes it on, as a service manager would have it
   const [code] = await ended
   await rm(folder, { recursive: true, force: true })
