@@ -153,6 +153,15 @@ export const fault = {
       message: `The model '${model}' is busy and its queue is full. Please try again in ${retryAfterSeconds}s.`,
       headers: { 'retry-after': String(retryAfterSeconds) },
     }),
+  /** The engine ends under its requests: the model is removed or replaced, or the server stops. */
+  modelClosed: (model: string) =>
+    new Fault({
+      status: 503,
+      type: 'server_error',
+      code: 'model_closed',
+      message: `The model '${model}' was closed while the request was running: it was removed or replaced, or the server is shutting down.`,
+      headers: { 'retry-after': '2' },
+    }),
   draining: () =>
     new Fault({
       status: 503,

@@ -142,11 +142,11 @@ describe('DELETE /v1/models/{model}', { timeout: 120_000 }, () => {
       encode({ path: '/v1/chat/completions', headers: { ...auth(), 'content-type': 'application/json' }, body }),
     )
     const stream = streaming.reply()
-    while (product.printed().stderr.split('model loaded').length < 2) await turn()
+    while (product.printed().stderr.split('model.loaded').length < 2) await turn()
     const reply = await send('DELETE', '/v1/models/mine')
     assert.equal(reply.status, 200, reply.body.toString())
     assert.deepEqual(JSON.parse(reply.body.toString()), { id: 'mine', object: 'model', deleted: true })
-    assert.match((await stream).body.toString(), /"error":\{/)
+    assert.match((await stream).body.toString(), /"code":"model_closed"/)
     assert.deepEqual(await readdir(join(product.dataDir, 'models')), [])
     for (const [method, path] of [
       ['GET', '/v1/models/mine'],

@@ -50,7 +50,7 @@ export class Host {
 
   /** Starts the process unless it runs. @throws fault.modelLoadFailed */
   async load(): Promise<Running> {
-    if (this.#state === 'closed') throw fault.draining()
+    if (this.#state === 'closed') throw fault.modelClosed(this.#settings.name)
     if (this.#running === undefined && this.#settings.clock.monotonic() - this.#failedAt < retryAfterMs)
       throw fault.modelLoadFailed(this.#settings.name, this.#detail ?? 'unknown reason')
     this.#running ??= this.#start()
@@ -113,7 +113,7 @@ export class Host {
       if (this.#child !== child) throw new Error('The engine was closed while it was loading')
       this.#state = 'ready'
       this.#watch(child)
-      settings.log.info('model loaded', {
+      settings.log.info('model.loaded', {
         model: settings.name,
         millis: Math.round(settings.clock.monotonic() - began),
         bindingsMillis: Math.round(loaded.millis.bindings),
@@ -123,7 +123,7 @@ export class Host {
       return { child, description }
     } catch (error) {
       await child?.end()
-      if (this.#child !== child) throw fault.draining()
+      if (this.#child !== child) throw fault.modelClosed(settings.name)
       this.#failed(error, child)
       throw fault.modelLoadFailed(settings.name, this.#detail ?? 'unknown reason', error)
     }
@@ -134,7 +134,7 @@ export class Host {
     this.#state = 'failed'
     this.#failedAt = this.#settings.clock.monotonic()
     this.#detail = error instanceof Error ? error.message : 'unknown reason'
-    this.#settings.log.error('model not loaded', {
+    this.#settings.log.error('model.load_failed', {
       model: this.#settings.name,
       error: describeError(error),
       stderr: child?.lastWords(),
@@ -143,7 +143,7 @@ export class Host {
 
   #watch(child: Child): void {
     child.ended = reason => {
-      this.#settings.log.error('model process ended', {
+      this.#settings.log.error('model.ended', {
         model: this.#settings.name,
         reason,
         stderr: child.lastWords(),
@@ -264,7 +264,7 @@ export class Child {
   /** Ends the process and waits for its end. Requests in flight fail. */
   async end(): Promise<void> {
     this.#ending = true
-    this.failAll(fault.draining())
+    this.failAll(fault.modelClosed(this.#settings.name))
     this.#process.kill('SIGKILL')
     await this.#gone
   }

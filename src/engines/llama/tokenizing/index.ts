@@ -120,7 +120,7 @@ class Queue {
 
   async add(job: Job, signal: AbortSignal | undefined): Promise<Result> {
     signal?.throwIfAborted()
-    if (this.#closed) throw fault.draining()
+    if (this.#closed) throw fault.modelClosed(this.#settings.name)
     if (this.#waiting.length >= waitingMax) throw fault.overloaded(this.#settings.name, retryAfterSeconds)
     let abort = () => {}
     const result = new Promise<Result>((resolve, reject) => {
@@ -140,8 +140,8 @@ class Queue {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#idle)
-    for (const { reject } of this.#waiting.splice(0)) reject(fault.draining())
-    this.#running?.reject(fault.draining())
+    for (const { reject } of this.#waiting.splice(0)) reject(fault.modelClosed(this.#settings.name))
+    this.#running?.reject(fault.modelClosed(this.#settings.name))
     await this.#end()
   }
 
@@ -171,7 +171,7 @@ class Queue {
     if (this.#child !== undefined) return this.#child
     const { template } = await this.description()
     const { file, loadTimeoutMs } = this.#settings
-    if (this.#closed) throw fault.draining()
+    if (this.#closed) throw fault.modelClosed(this.#settings.name)
     const child = new Child(this.#settings)
     this.#child = child
     try {
@@ -196,7 +196,7 @@ class Queue {
   }
 
   #notLoaded(error: unknown): Fault {
-    if (this.#closed) return fault.draining()
+    if (this.#closed) return fault.modelClosed(this.#settings.name)
     const reason = error instanceof Error ? error.message : 'unknown reason'
     return fault.modelLoadFailed(this.#settings.name, reason.replaceAll(this.#settings.file, 'the file'), error)
   }

@@ -127,7 +127,7 @@ it('a file that is no sound model is a fault that names no path, and a closed en
     const engine = make(file)
     await assert.rejects(engine.tokenizer.count('a'), { code: 'model_load_failed', message: /^(?!.*\/)/ })
     await engine.close()
-    await assert.rejects(engine.tokenizer.count('a'), { code: 'shutting_down' })
+    await assert.rejects(engine.tokenizer.count('a'), { code: 'model_closed' })
   }
 })
 
