@@ -1,7 +1,7 @@
 import { type Config, readConfig } from '../src/config.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { jsonLog, type Log } from '../src/lib/log.ts'
-import { open, type Parlance } from '../src/main.ts'
+import type { Parlance } from '../src/main.ts'
 import type { DataDirLock } from '../src/store/store.ts'
 import { version } from './version.ts'
 
@@ -18,7 +18,11 @@ export const configHere = (overrides: Record<string, string | undefined> = {}): 
 /** Log lines go to standard error, so that standard output holds only what was asked for. */
 export const stderrLog: Log = jsonLog(line => process.stderr.write(line), systemClock.now)
 
-export const openHere = (
+/** Loads the product only now: what asks a running server does without. */
+export async function openHere(
   config: Config,
   { log = stderrLog, lock }: { log?: Log; lock?: DataDirLock } = {},
-): Promise<Parlance> => open(config, { log, version, ...(lock !== undefined && { lock }) })
+): Promise<Parlance> {
+  const { open } = await import('../src/main.ts')
+  return open(config, { log, version, ...(lock !== undefined && { lock }) })
+}

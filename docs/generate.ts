@@ -1,11 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { TSchema } from 'typebox'
-import { modelSettings, settings, upstreamSettings } from '../src/config.ts'
+import {
+  creditSettings,
+  modelSettings,
+  noticeSettings,
+  oidcSettings,
+  settings,
+  upstreamSettings,
+} from '../src/settings.ts'
 
 /**
  * Writes the pages that are made from the code: `npm run docs`. A test compares them with what is committed.
- * `docs/config.md` comes from the settings in `src/config.ts`.
+ * `docs/config.md` comes from the settings in `src/settings.ts`.
  */
 export const pages: Record<string, () => string> = { 'config.md': configPage }
 
@@ -16,7 +23,7 @@ function configPage(): string {
   })
   return `# Settings
 
-Made from \`src/config.ts\` by \`npm run docs\`.
+Made from \`src/settings.ts\` by \`npm run docs\`.
 
 Settings come from the command line, then the environment, then \`parlance.yaml\`, then these defaults. \`parlance.yaml\` is read from the
 folder in which Parlance starts; \`PARLANCE_CONFIG\` names another file. In its texts, \`\${NAME}\` stands for the environment variable
@@ -40,9 +47,33 @@ or a model of an upstream:
 
 ${fields(modelSettings.upstream)}
 
-A \`price\` holds USD per million tokens:
+or models of several upstreams, of which one answers (see [routing](routing.md)):
+
+${fields(modelSettings.routed)}
+
+An entry of \`targets\`:
+
+${fields(modelSettings.target)}
+
+A \`price\` holds USD. Zero is a price:
 
 ${fields(modelSettings.price)}
+
+## \`credit\`
+
+${fields(creditSettings)}
+
+## \`mail\` and \`webhook\`
+
+${fields(noticeSettings.mail)}
+
+${fields(noticeSettings.webhook)}
+
+## \`oidc\`
+
+Of a provider through which people sign in ([more](accounts.md#through-a-provider)).
+
+${fields(oidcSettings)}
 
 ## Example
 
@@ -58,7 +89,7 @@ aliases:
 `
 }
 
-function fields(schema: { properties: Record<string, TSchema>; required?: readonly string[] }): string {
+function fields(schema: { properties: Record<string, TSchema>; required?: readonly string[] | undefined }): string {
   const rows = Object.entries(schema.properties).map(([name, field]) => {
     const needed = schema.required?.includes(name) ? 'yes' : ''
     return `| \`${name}\` | ${kind(field)} | ${needed} | ${'description' in field ? field.description : ''} |`

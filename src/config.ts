@@ -1,171 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import Type, { type Static, type TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
-import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { routeProblem } from './engines/routed/settings.ts'
+import { usdProblem } from './platform/prices/usd.ts'
+import { type Config, type Setting, type Settings, settings } from './settings.ts'
 
-/**
- * Every setting once: name, type, default, sentence. This file alone reads `parlance.yaml` and the environment; `docs/config.md`
- * is printed from it. An unknown setting or a wrong type is a `ConfigError` that names file and line.
+export type { Config } from './settings.ts'
+
+/*
+ * This file alone reads `parlance.yaml` and the environment. An unknown setting or a wrong type is a `ConfigError` that names file and
+ * line.
  */
-const Price = Type.Object(
-  {
-    input: usd('USD per million input tokens.'),
-    output: Type.Optional(usd('USD per million output tokens. Default: 0.')),
-    cached_input: Type.Optional(
-      usd('USD per million input tokens that came from a cache. Default: the price of input.'),
-    ),
-  },
-  { additionalProperties: false, description: 'What a token costs. Zero is a price.' },
-)
-
-const LocalModel = Type.Object(
-  {
-    file: Type.String({
-      minLength: 1,
-      description: 'A GGUF file; a relative path counts from the folder of parlance.yaml.',
-    }),
-    adapter: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: 'A GGUF file with a LoRA adapter for `file`. The same `file` can be a model without it too.',
-      }),
-    ),
-    scale: Type.Optional(
-      Type.Number({ minimum: -100, maximum: 100, description: 'How strongly the adapter works. Default: 1.' }),
-    ),
-    context: Type.Optional(
-      Type.Integer({
-        minimum: 64,
-        maximum: 1_048_576,
-        description: 'Tokens per request. Default: the model’s own, at most 8192.',
-      }),
-    ),
-    slots: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 64, description: 'Requests that run at once. Default: 4.' }),
-    ),
-    threads: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 256, description: 'Default: processor cores − 1, at least 1.' }),
-    ),
-    price: Type.Optional(Price),
-  },
-  { additionalProperties: false },
-)
-
-const UpstreamModel = Type.Object(
-  {
-    upstream: Type.String({ minLength: 1, description: 'A name under `upstreams`.' }),
-    name: Type.Optional(Type.String({ minLength: 1, description: 'The model’s name there. Default: its name here.' })),
-    price: Type.Optional(Price),
-  },
-  { additionalProperties: false },
-)
-
-const Upstream = Type.Object(
-  {
-    base_url: Type.String({ pattern: '^https?://', description: 'Of an OpenAI-compatible server, `/v1` included.' }),
-    api_key: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: 'Sent as bearer token. Write `${NAME}` to read it from the environment.',
-      }),
-    ),
-    first_byte_timeout_ms: Type.Optional(timeout('Until the answer begins. Default: 600000.')),
-    idle_timeout_ms: Type.Optional(timeout('Between two pieces of a stream. Default: 120000.')),
-  },
-  { additionalProperties: false },
-)
-
-export const settings = {
-  host: setting(
-    Type.String({ minLength: 1 }),
-    '127.0.0.1',
-    'Address to listen on. Anything but loopback needs a key to exist before the start.',
-    'PARLANCE_HOST',
-  ),
-  port: setting(
-    Type.Integer({ minimum: 0, maximum: 65535 }),
-    8787,
-    'Port to listen on; 0 picks a free one.',
-    'PARLANCE_PORT',
-  ),
-  data_dir: setting(
-    Type.String({ minLength: 1 }),
-    '~/.local/share/parlance',
-    'Folder of the database, its backups and everything else that is kept. `XDG_DATA_HOME` is honoured.',
-    'PARLANCE_DATA_DIR',
-  ),
-  bootstrap_key: setting(
-    Type.String({ minLength: 1, maxLength: 256, pattern: '^[\\x21-\\x7e]+$' }),
-    undefined,
-    'The first key, instead of a made-up one (containers, tests). It belongs to the owner and may do everything.',
-    'PARLANCE_BOOTSTRAP_KEY',
-  ),
-  max_body_bytes: setting(
-    Type.Integer({ minimum: 1024, maximum: 1_073_741_824 }),
-    16_777_216,
-    'The largest request body that is read.',
-  ),
-  drain_timeout_ms: setting(timeout(''), 30_000, 'How long running requests may go on after SIGTERM.'),
-  log_requests: setting(
-    Type.Boolean(),
-    false,
-    'One line per request on standard error: operation, status, time; never a key, a prompt or a reply.',
-  ),
-  hub_url: setting(
-    Type.String({ pattern: '^https?://[^?#]+$', maxLength: 2048 }),
-    'https://huggingface.co',
-    'Where `parlance pull` finds models by name. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured.',
-    'PARLANCE_HUB_URL',
-  ),
-  hub_token: setting(
-    Type.String({ minLength: 1, maxLength: 4096 }),
-    undefined,
-    'For models that the hub does not give to everyone. It is sent to the hub alone.',
-    'PARLANCE_HUB_TOKEN',
-    'HF_TOKEN',
-  ),
-  upstreams: setting(Type.Record(Type.String(), Upstream), {}, 'Servers that answer for some of the models.'),
-  models: setting(
-    Type.Record(Type.String(), Type.Union([LocalModel, UpstreamModel])),
-    {},
-    'Models by the name that clients use: a GGUF file, or a model of an upstream.',
-  ),
-  aliases: setting(
-    Type.Record(Type.String(), Type.String({ minLength: 1 })),
-    {},
-    'Other names for models. The classic names lead to the built-in models until they are set here.',
-  ),
-} as const
-
-/** What an entry of `models` and of `upstreams` holds, for the documentation. */
-export const modelSettings = { local: LocalModel, upstream: UpstreamModel, price: Price }
-export const upstreamSettings = Upstream
-
-type Settings = typeof settings
-export type LocalModelConfig = Static<typeof LocalModel>
-export type UpstreamModelConfig = Static<typeof UpstreamModel>
-export type UpstreamConfig = Static<typeof Upstream>
-export type PriceConfig = Static<typeof Price>
-
-/** All settings with their defaults filled in; paths are absolute. */
-export interface Config {
-  host: string
-  port: number
-  data_dir: string
-  bootstrap_key: string | undefined
-  max_body_bytes: number
-  drain_timeout_ms: number
-  log_requests: boolean
-  hub_url: string
-  hub_token: string | undefined
-  upstreams: Record<string, UpstreamConfig>
-  models: Record<string, LocalModelConfig | UpstreamModelConfig>
-  aliases: Record<string, string>
-  /** The file that was read, if any. */
-  file: string | undefined
-}
 
 /** A setting that cannot be used; the message says where and what to do. */
 export class ConfigError extends Error {
@@ -195,6 +44,8 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
     else values[name] = written[name] ?? row.default
   }
   const config = { ...values, file } as Config
+  const problem = noNetwork(config)
+  if (problem !== undefined) throw new ConfigError(problem.message)
   config.data_dir = dataDir(config.data_dir, env, cwd)
   const base = file === undefined ? cwd : dirname(file)
   config.models = Object.fromEntries(
@@ -205,36 +56,22 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
             ...model,
             file: resolve(base, model.file),
             ...(model.adapter !== undefined && { adapter: resolve(base, model.adapter) }),
+            ...(model.mmproj !== undefined && { mmproj: resolve(base, model.mmproj) }),
+            ...(model.adapters !== undefined && { adapters: model.adapters.map(path => resolve(base, path)) }),
           }
         : model,
     ]),
   )
+  const { llama_server: server } = config
+  // A name without a folder is looked for where programs are.
+  if (server?.includes('/')) config.llama_server = resolve(server === written.llama_server ? base : cwd, server)
+  if (server === undefined)
+    for (const [name, model] of Object.entries(config.models))
+      if ('engine' in model)
+        throw new ConfigError(
+          `\`models.${name}.engine\` needs the setting \`llama_server\`, or LLAMA_SERVER_BIN: where the program is.`,
+        )
   return config
-}
-
-interface Setting {
-  schema: TSchema
-  default: unknown
-  sentence: string
-  /** Names in the environment; the first that is set counts. */
-  env: readonly string[]
-}
-
-function setting<Schema extends TSchema>(
-  schema: Schema,
-  value: Static<Schema> | undefined,
-  sentence: string,
-  ...env: string[]
-): Setting {
-  return { schema, default: value, sentence, env }
-}
-
-function usd(description: string) {
-  return Type.Number({ minimum: 0, maximum: 1_000_000, description })
-}
-
-function timeout(description: string) {
-  return Type.Integer({ minimum: 1, maximum: 86_400_000, description })
 }
 
 function configFile(env: ConfigSources['env'], cwd: string): string | undefined {
@@ -256,10 +93,12 @@ function dataDir(value: string, env: ConfigSources['env'], cwd: string): string 
   return join(xdg?.startsWith('/') ? xdg : join(homedir(), '.local', 'share'), 'parlance')
 }
 
-/** A value of the environment or the command line: a text that becomes a number where the setting is one. */
+/** A value of the environment or the command line: a text that becomes a number, or a list at its commas, where the setting is one. */
 function fromText(row: Setting, text: string, where: string): unknown {
   const isNumber = 'type' in row.schema && row.schema.type === 'integer'
-  const value = isNumber && /^\d{1,16}$/.test(text.trim()) ? Number(text) : text
+  const isList = Type.IsArray(row.schema)
+  const whole = isNumber && /^\d{1,16}$/.test(text.trim()) ? Number(text) : text
+  const value = isList ? text.split(',').map(item => item.trim()) : whole
   const [, [problem]] = Errors(row.schema, value)
   if (problem !== undefined) throw new ConfigError(`${where}: ${problem.message} (${row.sentence})`)
   return value
@@ -292,7 +131,13 @@ function readYaml(file: string, env: ConfigSources['env']): Record<string, unkno
   const problem = firstProblem(schema, filled, [])
   if (problem !== undefined)
     throw new ConfigError(`${at(offsetOf(document.contents, problem.path))}: ${problem.message}`)
-  const stray = unknownUpstream(filled as Partial<Config>) ?? scaleAlone(filled as Partial<Config>)
+  const stray =
+    unknownUpstream(filled as Partial<Config>) ??
+    badRoute(filled as Partial<Config>) ??
+    scaleAlone(filled as Partial<Config>) ??
+    serverAlone(filled as Partial<Config>) ??
+    noPrice(filled as Partial<Config>) ??
+    noNetwork(filled as Partial<Config>)
   if (stray !== undefined) throw new ConfigError(`${at(offsetOf(document.contents, stray.path))}: ${stray.message}`)
   return filled as Record<string, unknown>
 }
@@ -307,6 +152,17 @@ function unknownUpstream({ models = {}, upstreams = {} }: Partial<Config>): Prob
   return undefined
 }
 
+function badRoute({ models = {}, upstreams = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, model] of Object.entries(models)) {
+    const problem = 'targets' in model ? routeProblem(model, upstreams) : undefined
+    if (problem !== undefined) {
+      const path = ['models', name, ...problem.path]
+      return { path, message: `\`${path.join('.')}\` ${problem.message}.` }
+    }
+  }
+  return undefined
+}
+
 function scaleAlone({ models = {} }: Partial<Config>): Problem | undefined {
   for (const [name, model] of Object.entries(models))
     if ('scale' in model && model.adapter === undefined)
@@ -315,6 +171,35 @@ function scaleAlone({ models = {} }: Partial<Config>): Problem | undefined {
         message: `\`models.${name}.scale\` says nothing without an \`adapter\`.`,
       }
   return undefined
+}
+
+function serverAlone({ models = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, model] of Object.entries(models))
+    for (const key of ['mmproj', 'adapters'])
+      if (key in model && !('engine' in model))
+        return {
+          path: ['models', name, key],
+          message: `\`models.${name}.${key}\` needs \`engine: llama-server\`.`,
+        }
+  return undefined
+}
+
+function noPrice({ models = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, { price }] of Object.entries(models)) {
+    const problem = price === undefined ? undefined : usdProblem(price)
+    if (problem !== undefined)
+      return { path: ['models', name, 'price'], message: `\`models.${name}.price\` ${problem}.` }
+  }
+  return undefined
+}
+
+function noNetwork({ trusted_proxies: proxies = [] }: Partial<Config>): Problem | undefined {
+  const stray = proxies.find(proxy => {
+    const [address = '', bits] = proxy.split('/')
+    return isIP(address) === 0 || Number(bits ?? 0) > (isIP(address) === 4 ? 32 : 128)
+  })
+  if (stray === undefined) return undefined
+  return { path: ['trusted_proxies'], message: `\`trusted_proxies\`: '${stray}' is neither an address nor a network.` }
 }
 
 /** Replaces `${NAME}` in texts by the environment's value; a name that is not set is a problem, an empty one too. */
@@ -351,7 +236,7 @@ function firstProblem(schema: TSchema, value: unknown, path: string[]): Problem 
       branch => Type.IsObject(branch) && (branch.required ?? []).every(key => keys.includes(key)),
     )
     if (meant === undefined)
-      return { path, message: `\`${name}\` needs either \`file\` (a GGUF file) or \`upstream\`.` }
+      return { path, message: `\`${name}\` needs either \`file\` (a GGUF file), \`upstream\` or \`targets\`.` }
     return firstProblem(meant, value, path)
   }
   if (Type.IsObject(schema) || Type.IsRecord(schema)) {
@@ -371,6 +256,11 @@ function firstProblem(schema: TSchema, value: unknown, path: string[]): Problem 
     const missing = Type.IsObject(schema) ? (schema.required ?? []).find(key => !(key in value)) : undefined
     return missing === undefined ? undefined : { path, message: `\`${name}\` needs \`${missing}\`.` }
   }
+  if (Type.IsArray(schema) && Type.IsObject(schema.items) && Array.isArray(value))
+    for (const [place, item] of value.entries()) {
+      const problem = firstProblem(schema.items, item, [...path, String(place)])
+      if (problem !== undefined) return problem
+    }
   const [, [error]] = Errors(schema, value)
   return error === undefined ? undefined : { path, message: `\`${name}\` ${error.message}.` }
 }
@@ -380,6 +270,12 @@ function offsetOf(root: Node | null, path: string[]): number {
   let node: unknown = root
   let offset = 0
   for (const step of path) {
+    const item = isSeq(node) ? node.items[Number(step)] : undefined
+    if (item !== undefined) {
+      offset = (item as Node).range?.[0] ?? offset
+      node = item
+      continue
+    }
     if (!isMap(node)) break
     const pair = node.items.find(item => isPair(item) && isScalar(item.key) && String(item.key.value) === step)
     if (pair === undefined) break

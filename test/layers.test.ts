@@ -11,12 +11,13 @@ const layers = [
   ['platform'],
   ['operations'],
   ['jobs', 'http'],
+  ['wiring.ts'],
   ['main.ts'],
   ['bin'],
 ]
 /** What may be imported or written in a few places alone: a pattern, and where it is at home. */
 const homes: [what: string, pattern: RegExp, home: RegExp][] = [
-  ['config.ts', /from '[./]+\/config\.ts'/, /^(src\/main\.ts|bin\/)/],
+  ['config.ts', /from '[./]+\/config\.ts'/, /^(src\/(main|wiring)\.ts|bin\/)/],
   ['process.env', /\bprocess\.env\b/, /^(src\/config\.ts|bin\/)/],
   ['global fetch', /(?<![.\w#]|function )fetch\(/, /^$/],
   ['fastify', /from 'fastify'/, /^src\/http\//],
@@ -33,6 +34,7 @@ function violations(files: ReadonlyMap<string, string>): string[] {
       join(dirname(path), match[1]!),
     )
     const upward = imports.filter(target => {
+      if (target === 'src/settings.ts') return path !== 'src/config.ts'
       if (target === 'src/config.ts' || layerOf(target) === -1 || layerOf(path) === -1) return false // `homes` judges config.ts
       if (room(target) !== room(path)) return layerOf(target) >= layerOf(path)
       const [from, to] = [path.split('/')[2], target.split('/')[2]] // src/operations/<resource>/…
@@ -79,6 +81,7 @@ test('every kind of planted violation is found, and nothing else', () => {
     ['src/jobs/worker.ts', "import { makeServer } from '../http/server.ts'"],
     ['src/operations/runs/create.ts', "import { createThread } from '../threads/create.ts'"],
     ['src/http/server.ts', "import { settings } from '../config.ts'"],
+    ['src/http/server.ts', "import { settings } from '../settings.ts'"],
     ['src/store/store.ts', 'const dir = process.env.DATA'],
     ['src/engines/upstream/index.ts', 'await fetch(url)'],
     ['src/platform/execute.ts', "import Fastify from 'fastify'"],

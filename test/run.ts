@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { glob } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 
 /** The groups of test files, told apart by their suffix. */
 const groups = {
@@ -26,17 +27,45 @@ async function filesOf(group: keyof typeof groups): Promise<string[]> {
   return files.filter(file => group !== 'fast' || !marks.some(mark => file.endsWith(mark))).sort()
 }
 
-/** Runs groups one after another; the exit code says whether all of them passed. */
-for (const name of process.argv.slice(2)) {
+/** What one process runs. A group of many small files is dealt out to several processes; one that starts products is not. */
+interface Lane {
+  readonly name: string
+  readonly args: readonly string[]
+}
+
+async function lanesOf(name: string, width: number): Promise<Lane[]> {
   if (!(name in groups)) throw new Error(`There is no group '${name}': ${Object.keys(groups).join(', ')}.`)
   const group = name as keyof typeof groups
   const files = await filesOf(group)
   if (files.length === 0) throw new Error(`The group '${name}' has no files.`)
-  const child = spawn(
-    process.execPath,
-    ['--test', `--test-timeout=${fileTimeoutMs}`, ...groups[group].flags, ...files],
-    { stdio: 'inherit' },
-  )
-  const code = await new Promise<number | null>(resolve => child.once('exit', resolve))
+  const lanes = group === 'fast' ? 2 * width : 1
+  return Array.from({ length: lanes }, (_, lane) => ({
+    name: lanes === 1 ? name : `${name} ${lane + 1} of ${lanes}`,
+    args: [
+      '--test',
+      `--test-timeout=${fileTimeoutMs}`,
+      ...groups[group].flags,
+      ...files.filter((_, i) => i % lanes === lane),
+    ],
+  }))
+}
+
+/** A lane alone speaks as it goes; beside others it speaks when it has ended, so that no two mix. */
+async function run({ name, args }: Lane, alone: boolean): Promise<void> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', alone ? 'inherit' : 'pipe', 'inherit'] })
+  const said: Buffer[] = []
+  child.stdout?.on('data', piece => said.push(piece))
+  const code = await new Promise<number | null>(resolve => child.once('close', resolve))
+  if (!alone) process.stdout.write(Buffer.concat([Buffer.from(`\n── ${name}\n`), ...said]))
   if (code !== 0) process.exitCode = 1
 }
+
+/** Runs the groups that are named, as many processes side by side as there are processors; the exit code says whether all passed. */
+const width = availableParallelism()
+const lanes = (await Promise.all(process.argv.slice(2).map(name => lanesOf(name, width)))).flat()
+const waiting = [...lanes]
+await Promise.all(
+  Array.from({ length: width }, async () => {
+    for (let lane = waiting.shift(); lane; lane = waiting.shift()) await run(lane, lanes.length === 1)
+  }),
+)

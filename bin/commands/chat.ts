@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { silentLog } from '../../src/lib/log.ts'
 import type { Parlance } from '../../src/main.ts'
 import { createChatCompletion } from '../../src/operations/chat/create.ts'
+import { terminal } from '../../src/platform/audit.ts'
 import { builtIn } from '../../src/platform/catalogue.ts'
 import { execute } from '../../src/platform/execute.ts'
 import type { Caller } from '../../src/platform/keys.ts'
@@ -65,7 +66,20 @@ async function converse(parlance: Parlance, caller: Caller, model: string, histo
 
 /** Streams one reply to standard output. @returns its whole text */
 async function answer({ services }: Parlance, caller: Caller, body: object, signal: AbortSignal): Promise<string> {
-  const reply = await execute(createChatCompletion, { body, params: {}, caller, signal, wants: 'values' }, services)
+  const reply = await execute(
+    createChatCompletion,
+    {
+      body,
+      bytes: Buffer.byteLength(JSON.stringify(body)),
+      params: {},
+      query: {},
+      caller,
+      from: terminal,
+      signal,
+      wants: 'values',
+    },
+    services,
+  )
   let whole = ''
   const show = (text: string) => {
     whole += text

@@ -2,11 +2,12 @@ import { access, constants, mkdir } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import type { Config } from '../../src/config.ts'
 import { checkGguf } from '../../src/gguf/check.ts'
+import { inWords } from '../../src/lib/bytes.ts'
 import { silentLog } from '../../src/lib/log.ts'
-import { modelsFolder } from '../../src/main.ts'
 import { builtIn } from '../../src/platform/catalogue.ts'
 import { modelsIn } from '../../src/platform/folder.ts'
 import type { Target } from '../../src/platform/models.ts'
+import { modelBudgetBytes, modelsFolder } from '../../src/wiring.ts'
 import { configHere, openHere } from '../surroundings.ts'
 import { version } from '../version.ts'
 
@@ -46,6 +47,7 @@ export async function run(): Promise<number> {
   const config = await settings(attempt)
   if (config !== undefined) {
     await attempt('data folder', () => dataFolder(config))
+    report('ok', 'model memory', modelMemory(config))
     await everyModel(config, attempt)
   }
   return findings.some(finding => finding.state === 'wrong') ? 1 : 0
@@ -66,6 +68,12 @@ async function dataFolder({ data_dir }: Config): Promise<string> {
   await mkdir(data_dir, { recursive: true })
   await access(data_dir, constants.R_OK | constants.W_OK)
   return data_dir
+}
+
+function modelMemory(config: Config): string {
+  const whose = config.model_memory_bytes === undefined ? 'the default' : 'the setting `model_memory_bytes`'
+  const idle = config.model_idle_ms === 0 ? 'for ever' : `${config.model_idle_ms / 1000} s`
+  return `local models take up to ${inWords(modelBudgetBytes(config))} together (${whose}), and stay ${idle} without requests`
 }
 
 /** Opens the store and asks every model for one token: what a first request would meet. */

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/lib/clock.ts'
 import { type Parlance, serve } from '../../src/main.ts'
+import { audited, terminal } from '../../src/platform/audit.ts'
 import { lockDataDir } from '../../src/store/store.ts'
 import { UsageError } from '../run.ts'
 import { configHere, openHere } from '../surroundings.ts'
@@ -9,14 +10,19 @@ import { configHere, openHere } from '../surroundings.ts'
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: { host: { type: 'string' }, port: { type: 'string' }, 'data-dir': { type: 'string' } },
+    options: {
+      host: { type: 'string' },
+      port: { type: 'string' },
+      'data-dir': { type: 'string' },
+      'setup-token': { type: 'boolean', default: false },
+    },
   })
   const config = configHere({ host: values.host, port: values.port, data_dir: values['data-dir'] })
   const lock = lockDataDir(config.data_dir, systemClock)
   try {
     const parlance = await openHere(config, { lock })
     try {
-      await serveUntilStopped(parlance)
+      await serveUntilStopped(parlance, { setup: values['setup-token'] })
     } finally {
       await parlance.close()
     }
@@ -29,16 +35,18 @@ export async function run(args: string[]): Promise<number> {
 /** 20 random letters cannot be guessed over a network. */
 const safeKeyLength = 20
 
-async function serveUntilStopped(parlance: Parlance): Promise<void> {
+async function serveUntilStopped(parlance: Parlance, asked: { setup: boolean }): Promise<void> {
   const { config, version } = parlance
   const firstKey = await ensureKey(parlance)
+  const setupToken = await openSetup(parlance, asked.setup)
   const stop = stopSignal()
   const server = serve(parlance)
   const { port } = await server.listen(config.host, config.port).catch((error: unknown) => {
     throw new Error(listenAdvice(error, config), { cause: error })
   })
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-  process.stdout.write(`Parlance ${version} listening on ${base}\n${welcome(base, config.data_dir, firstKey)}`)
+  const text = welcome({ base, dataDir: config.data_dir, firstKey, setupToken })
+  process.stdout.write(`Parlance ${version} listening on ${base}\n${text}`)
   const failed = storeFailure(parlance)
   if (await Promise.race([stop, failed])) {
     await server.drain(0)
@@ -49,7 +57,7 @@ async function serveUntilStopped(parlance: Parlance): Promise<void> {
 }
 
 /** The key to show, if this start made one. @throws UsageError when others could reach a server without a key */
-async function ensureKey({ config, keys }: Parlance): Promise<string | undefined> {
+async function ensureKey({ config, keys, services }: Parlance): Promise<string | undefined> {
   if (config.bootstrap_key !== undefined) {
     if (!isLoopback(config.host) && config.bootstrap_key.length < safeKeyLength)
       process.stderr.write(
@@ -63,16 +71,45 @@ async function ensureKey({ config, keys }: Parlance): Promise<string | undefined
     throw new UsageError(
       `${config.host} can be reached from other machines, and there is no key yet. Make one with \`parlance keys create\`, or set PARLANCE_BOOTSTRAP_KEY, and start again.`,
     )
-  return (await keys.create('first key')).secret
+  const caller = await keys.operator()
+  const { secret } = await keys.create({ name: 'first key' }, ({ id, name, projectId }) => [
+    audited(
+      { type: 'api_key.created', subjectId: id, projectId, details: { name } },
+      { caller, from: terminal, ...services },
+    ),
+  ])
+  return secret
 }
 
-function welcome(base: string, dataDir: string, firstKey: string | undefined): string {
+/**
+ * With the token, whoever reads it can become the first owner. What a server for others prints often ends in a log that others read:
+ * there it must be asked for.
+ */
+async function openSetup({ config, services }: Parlance, asked: boolean): Promise<string | undefined> {
+  if (!asked && !isLoopback(config.host)) return undefined
+  const token = await services.signIn.setup.open()
+  if (asked && token === undefined) process.stderr.write('There is no set-up token: an owner can sign in already.\n')
+  return token
+}
+
+interface Welcome {
+  base: string
+  dataDir: string
+  firstKey: string | undefined
+  setupToken: string | undefined
+}
+
+function welcome({ base, dataDir, firstKey, setupToken }: Welcome): string {
   const key = firstKey ?? '$OPENAI_API_KEY'
+  const setup =
+    setupToken === undefined
+      ? ''
+      : `  Set-up       ${setupToken}\n               once, within 15 minutes: docs/accounts.md\n`
   return `
   Base URL     ${base}/v1
   Data folder  ${dataDir}
   API key      ${firstKey === undefined ? 'one of yours (`parlance keys list`, `parlance keys create`)' : `${firstKey}\n               shown once: only its hash is kept`}
-
+${setup}
   Try it:
   curl ${base}/v1/chat/completions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"model": "gpt-3.5-turbo", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'
 

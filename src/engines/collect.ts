@@ -31,21 +31,33 @@ import { isRecord } from '../wire/walk.ts'
  * chunks throw passes through.
  */
 export async function collectChat(chunks: AsyncIterable<ChatChunk>): Promise<ChatCompletion> {
-  const envelope = new Envelope()
-  const choices = new Map<number, ChatDraft>()
-  for await (const chunk of chunks) {
-    envelope.add(chunk)
-    for (const choice of chunk.choices) draftAt(choices, choice.index, () => new ChatDraft()).add(choice)
+  const collector = new ChatCollector()
+  for await (const chunk of chunks) collector.add(chunk)
+  return collector.close()
+}
+
+/** The same, chunk by chunk, for who passes them on meanwhile. */
+export class ChatCollector {
+  readonly #envelope = new Envelope()
+  readonly #choices = new Map<number, ChatDraft>()
+
+  add(chunk: ChatChunk): void {
+    this.#envelope.add(chunk)
+    for (const choice of chunk.choices) draftAt(this.#choices, choice.index, () => new ChatDraft()).add(choice)
   }
-  const { id, created, model, extras, usage } = envelope.close(choices.size)
-  return {
-    id,
-    object: 'chat.completion',
-    created,
-    model,
-    choices: byIndex(choices).map(([index, draft]) => draft.close(index)),
-    ...(usage === null ? {} : { usage }),
-    ...extras,
+
+  /** @throws Fault as `collectChat` */
+  close(): ChatCompletion {
+    const { id, created, model, extras, usage } = this.#envelope.close(this.#choices.size)
+    return {
+      id,
+      object: 'chat.completion',
+      created,
+      model,
+      choices: byIndex(this.#choices).map(([index, draft]) => draft.close(index)),
+      ...(usage === null ? {} : { usage }),
+      ...extras,
+    }
   }
 }
 

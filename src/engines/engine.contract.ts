@@ -59,6 +59,8 @@ interface Probe {
   with(request: object, changes: Pick<CompletionRequest, 'n' | 'stop' | 'seed' | 'max_tokens' | 'temperature'>): object
   /** The first chunk of a choice carries the role. */
   roleFirst: boolean
+  /** Whether it holds to `Call.outputMax`. */
+  bounded: boolean
 }
 
 function chatProbe({ engine, chat }: Subject): Probe | undefined {
@@ -67,6 +69,7 @@ function chatProbe({ engine, chat }: Subject): Probe | undefined {
   return {
     known: chat,
     roleFirst: true,
+    bounded: engine.accepts === 'known',
     run: (request, call) => engine.chat?.({ ...chat.request, ...request }, call) ?? nothing(),
     with: (request, changes) => ({ ...request, ...changes }),
   }
@@ -78,6 +81,7 @@ function completionProbe({ engine, complete }: Subject): Probe | undefined {
   return {
     known: complete,
     roleFirst: false,
+    bounded: engine.accepts === 'known',
     run: (request, call) => engine.complete?.({ ...complete.request, ...request }, call) ?? nothing(),
     with: (request, changes) => ({ ...request, ...changes }),
   }
@@ -168,6 +172,23 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
     'endless',
   )
 
+  rule(
+    'the bound of the call ends the reply like a limit, and makes no request too long',
+    async probe => {
+      const { known, run, bounded } = probe
+      assert.ok(known.endless)
+      if (!bounded) return
+      const { chunks } = await collect(run, known.endless, { outputMax: 3 })
+      assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3)
+      assert.equal(finishAt(chunks, 0), 'length')
+      const { chunks: asked } = await collect(run, probe.with(known.endless, { max_tokens: 2 }), {
+        outputMax: 1_000_000,
+      })
+      assert.equal(asked.at(-1)?.usage?.completion_tokens, 2)
+    },
+    'endless',
+  )
+
   rule('the same seed gives the same text', async probe => {
     const { known, run } = probe
     const request = probe.with(known.endless ?? known.request, { seed: 11, temperature: 1, max_tokens: 24 })
@@ -229,8 +250,9 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
   )
 }
 
-async function collect(run: Probe['run'], request: object) {
-  const { call, meter } = makeCall(new AbortController().signal)
+async function collect(run: Probe['run'], request: object, more: Partial<Call> = {}) {
+  const { call: made, meter } = makeCall(new AbortController().signal)
+  const call = { ...made, ...more }
   const chunks: (ChatChunk | CompletionChunk)[] = []
   for await (const chunk of run(request, call)) chunks.push(chunk)
   return { chunks, call, meter }

@@ -13,6 +13,7 @@
  * - The meter is told as tokens are spent, so that an aborted or broken stream is billed for what it used.
  * - Faults come from `lib/faults.ts`; an error before the first chunk is thrown by the first `next()`.
  */
+import type { Fault } from '../lib/faults.ts'
 import type { Log } from '../lib/log.ts'
 import type { ChatChunk, ChatRequest } from '../wire/chat.ts'
 import type { CompletionChunk, CompletionRequest } from '../wire/completions.ts'
@@ -28,6 +29,8 @@ export interface Engine {
   readonly abilities: ReadonlySet<Ability>
   /** `everything`: unknown request fields are passed on (an upstream). `known`: only what the product implements is accepted. */
   readonly accepts: 'everything' | 'known'
+  /** What it takes beyond what the product implements everywhere; with `known` alone. */
+  readonly takes?: Takes
   chat?(request: ChatRequest, call: Call): AsyncIterable<ChatChunk>
   complete?(request: CompletionRequest, call: Call): AsyncIterable<CompletionChunk>
   embed?(request: EmbeddingRequest, call: Call): Promise<EmbeddingList>
@@ -39,9 +42,18 @@ export interface Engine {
   relay?(path: RelayPath, request: object, call: Call): Promise<Relayed>
   /** Counts as the model does; for an upstream, as far as its encoding is known. */
   readonly tokenizer?: Tokenizer
+  /** Present where the model takes memory of this machine that can be given back: the platform then decides when it is loaded. */
+  readonly resident?: Resident
   /** State for `parlance doctor`, logs and (later) the console. */
   status(): EngineStatus
   close(): Promise<void>
+}
+
+export interface Takes {
+  /** Parts with images in the messages of a chat. */
+  readonly images?: boolean
+  /** Fields that OpenAI does not have. */
+  readonly fields?: readonly string[]
 }
 
 export type RelayPath = '/chat/completions' | '/completions' | '/embeddings'
@@ -49,6 +61,25 @@ export type RelayPath = '/chat/completions' | '/completions' | '/embeddings'
 export interface EngineStatus {
   state: 'idle' | 'loading' | 'ready' | 'failed' | 'closed'
   detail?: string
+}
+
+/**
+ * A model in the memory of this machine. `platform/residency` keeps all of them within one budget: it loads a model before the first
+ * request reaches the engine, and unloads it when none runs. What becomes of a model behind its back shows in `status()`: `ready` is
+ * loaded. The tokenizer needs no loaded model.
+ */
+export interface Resident {
+  /**
+   * What the model will take once it is loaded, told without loading it. Asked before every load, so an unchanged file is not read twice.
+   * undefined when nothing can be told, e.g. of a broken file: loading then says what is wrong.
+   */
+  estimateBytes(): Promise<number | undefined>
+  /** What it takes now, as far as the system tells; 0 when it is not loaded. */
+  bytes(): number
+  /** Loads the model; while it is loading or loaded, nothing more happens. @throws fault.modelLoadFailed, fault.modelClosed after `close` */
+  load(): Promise<void>
+  /** Gives the memory back; resolves when it is free. Called only while no request runs: `close` alone cuts requests. */
+  unload(): Promise<void>
 }
 
 /** What an engine gets with each request. */
@@ -60,8 +91,27 @@ export interface Call {
   readonly signal: AbortSignal
   readonly meter: Meter
   readonly log: Log
+  /** Of the request, for log lines. */
+  readonly requestId?: string | undefined
+  /** Filled in by an engine that has several others to choose from, for callers who ask why. */
+  readonly route?: Route | undefined
+  /** Whose request it is: what is cached of one tenant's prompts never serves, or is told to, another. */
+  readonly tenant?: string
+  /**
+   * No more tokens for each choice, whatever the request says; it never makes a request too long. Engines that accept what is `known`
+   * hold to it; an upstream gets it as the request's own limit.
+   */
+  readonly outputMax?: number
   /** A uint32 for requests that carry no seed of their own. */
   readonly seed: number
+}
+
+/** Which way a request went. */
+export interface Route {
+  /** How many targets were asked, the last one included; 0: there was nothing to choose. */
+  attempts: number
+  /** Of the last one, as the settings call it. */
+  upstream?: string
 }
 
 /** Counts what a request spends, while it is spent. Totals so far, not increments: the last word counts. */
@@ -73,9 +123,12 @@ export interface Meter {
 }
 
 /** A reply of `relay`: one JSON document, or a stream that ends with `data: [DONE]`. */
-export type Relayed = { kind: 'json'; bytes: Buffer } | { kind: 'stream'; pipe(sink: Sink): Promise<void> }
+export type Relayed = { kind: 'json'; bytes: Buffer } | { kind: 'stream'; pipe(sink: Sink): Promise<Fault | undefined> }
 
-/** Where a relayed stream flows to. `pipe` settles when the stream has ended, failed (after writing an error frame) or was aborted. */
+/**
+ * Where a relayed stream flows to. `pipe` resolves when the stream has ended or was aborted, and with the fault of one that failed, after
+ * an event that tells it.
+ */
 export interface Sink {
   /** Takes bytes; false means: wait for `drained` before the next write. */
   write(bytes: Uint8Array): boolean

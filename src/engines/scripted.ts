@@ -120,7 +120,12 @@ class Scripted implements Engine {
     const text = typeof reply === 'string' ? reply : reply(details.last)
     const stop = typeof request.stop === 'string' ? [request.stop] : (request.stop ?? [])
     const choices = Array.from({ length: prompts.length * n }, (_, index) =>
-      choice(index, text, stop, details.maxTokens),
+      choice(
+        index,
+        text,
+        stop,
+        Math.min(details.maxTokens ?? Number.POSITIVE_INFINITY, call.outputMax ?? Number.POSITIVE_INFINITY),
+      ),
     )
     call.meter.input(promptTokens)
     return { steps: this.#steps(choices, call, spent), usage }

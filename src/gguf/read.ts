@@ -145,6 +145,18 @@ export class GgufHeader {
     return Array.from({ length: entry.count }, () => cursor.number(entry.type))
   }
 
+  /** Numbers count as flags that are set unless they are 0. */
+  flags(key: string): boolean[] | undefined {
+    const entry = this.#entry(key, true, type => type !== 'string')
+    if (entry?.type !== 'bool') return this.numbers(key)?.map(number => number !== 0)
+    return Array.from(this.#bytes.subarray(entry.at, entry.at + entry.count), byte => byte !== 0)
+  }
+
+  /** Whether the key is there, and its value an array. */
+  isArray(key: string): boolean {
+    return this.#entries.get(key)?.array === true
+  }
+
   #entry(key: string, array: boolean, fits: (type: ScalarType) => boolean): Entry | undefined {
     const entry = this.#entries.get(key)
     if (entry !== undefined && (entry.array !== array || !fits(entry.type)))

@@ -1,16 +1,17 @@
 import { Fault, fault } from '../lib/faults.ts'
 import { describe, type Log } from '../lib/log.ts'
+import { dialectOf } from './azure/index.ts'
 
 /** The one place where an error becomes a response. What is not a `Fault` is ours to mend: the client sees a plain 500. */
 export function rendered(
   error: unknown,
-  requestId: string,
+  { id: requestId, url }: { id: string; url: string },
   log: Log,
 ): { status: number; headers: Readonly<Record<string, string>>; body: string } {
   const shown = error instanceof Fault ? error : fault.internal(error)
   if (shown.status >= 500 && shown.cause !== undefined)
     log.error('request.failed', { requestId, status: shown.status, code: shown.code, cause: describe(shown.cause) })
-  return { status: shown.status, headers: shown.headers, body: JSON.stringify(shown.body()) }
+  return { status: shown.status, headers: shown.headers, body: JSON.stringify(dialectOf(url).errorBody(shown)) }
 }
 
 /** Fastify's and Node's own complaints about a request, in our words. */

@@ -14,13 +14,14 @@ export function responseHeaders(requestId: string, elapsedMs: number, caller: Ca
     'openai-processing-ms',
     String(Math.max(0, Math.round(elapsedMs))),
     'access-control-allow-origin',
-    '*', // safe: no cookie is ever read here, every call carries its key
+    '*', // safe: a browser shows no page of another origin what a request with cookies was answered (see `reach.ts`)
     'access-control-expose-headers',
     'X-Request-ID, OpenAI-Processing-Ms, Retry-After, Retry-After-Ms',
     'x-content-type-options',
     'nosniff',
   ]
-  if (caller !== undefined) headers.push('openai-organization', caller.organizationName)
+  if (caller !== undefined && caller.organizationName !== '')
+    headers.push('openai-organization', caller.organizationName)
   return headers
 }
 

@@ -1,5 +1,8 @@
+import Type from 'typebox'
 import type { Operation } from '../platform/operation.ts'
+import { sessionCookie } from '../platform/sign-in/cookies.ts'
 import { ErrorBody } from '../wire/errors.ts'
+import { type Shape, shapeOf } from '../wire/walk.ts'
 
 /** The OpenAPI 3.1 document of these operations. TypeBox schemas are JSON Schema, so they are used as they are. */
 export function openapi(operations: readonly Operation[], version: string): object {
@@ -14,23 +17,34 @@ export function openapi(operations: readonly Operation[], version: string): obje
     info: {
       title: 'Parlance',
       version,
-      description: 'The OpenAI platform as software you run.',
+      description:
+        'The OpenAI platform as software you run. Azure’s paths lead to the same operations: `/openai/deployments/{deployment}/…`, `/openai/…` and `/openai/v1/…`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { api_key: [] }, { session: [] }],
     paths,
-    components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } }, schemas: { Error: ErrorBody } },
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        api_key: { type: 'apiKey', in: 'header', name: 'api-key' },
+        session: { type: 'apiKey', in: 'cookie', name: sessionCookie },
+      },
+      schemas: { Error: ErrorBody },
+    },
   }
 }
 
 function describe(operation: Operation): object {
-  const parameters = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  const parameters: object[] = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }))
+  const { properties = {}, required = [] } = shapeOf(operation.query ?? Type.Object({}))
+  for (const [name, schema] of Object.entries(properties))
+    parameters.push({ name, in: 'query', required: required.includes(name), schema })
   const error = {
     description: 'What went wrong, in OpenAI’s form.',
     content: json({ $ref: '#/components/schemas/Error' }),
@@ -38,10 +52,12 @@ function describe(operation: Operation): object {
   return {
     operationId: operation.id,
     summary: operation.summary,
+    ...(operation.scope === 'anyone' && { security: [] }),
+    ...(operation.scope === 'person' && { security: [{ session: [] }] }),
     ...(parameters.length > 0 && { parameters }),
     ...(operation.body !== undefined && { requestBody: { required: true, content: json(bodyOf(operation)) } }),
     responses: {
-      200: {
+      [operation.redirects === true ? 302 : 200]: {
         description: 'The reply.',
         content: {
           ...json(operation.reply),
@@ -54,11 +70,26 @@ function describe(operation: Operation): object {
   }
 }
 
-/** Where the path names the model, the body need not. */
+/** Where the path names the model, the body need not; where nothing unknown may stand, the schema says so. */
 function bodyOf(operation: Operation): object {
   const { body = {} } = operation
+  if (operation.strict === true) return closed(shapeOf(body))
   if (operation.bills !== 'tokens' || operation.modelIn !== 'path' || !('required' in body)) return body
   return { ...body, required: Array.isArray(body.required) ? body.required.filter(name => name !== 'model') : [] }
+}
+
+/** The same schema with no fields but its own, at every depth. */
+function closed(schema: Shape): object {
+  const { properties, items, anyOf } = schema
+  return {
+    ...schema,
+    ...(items !== undefined && { items: closed(items) }),
+    ...(anyOf !== undefined && { anyOf: anyOf.map(closed) }),
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, closed(inner)])),
+      additionalProperties: false,
+    }),
+  }
 }
 
 const json = (schema: object) => ({ 'application/json': { schema } })

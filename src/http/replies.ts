@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
+import type { Fault } from '../lib/faults.ts'
 import type { Log } from '../lib/log.ts'
 import type { Reply } from '../platform/operation.ts'
+import { dialectOf } from './azure/index.ts'
 import { fromFramework, rendered } from './errors.ts'
 import { type HeaderList, responseHeaders } from './headers.ts'
 import { announcedBytes, lingerOnClose } from './sockets.ts'
@@ -61,21 +63,34 @@ export class Replies {
 
   error(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const known = fromFramework(error, { maxBodyBytes: this.#maxBodyBytes })
-    const { status, headers, body } = rendered(known, request.id, this.#log)
+    const { status, headers, body } = rendered(known, request, this.#log)
     this.json(request, reply, status, body, Object.entries(headers).flat())
+  }
+
+  /** The reply ends with this error, whether it has begun as a stream or not at all. */
+  broken(reason: Fault, request: FastifyRequest, reply: FastifyReply): void {
+    if (!reply.raw.headersSent) this.error(reason, request, reply)
+    else if (!reply.raw.writableEnded) reply.raw.end(`data: ${rendered(reason, request, this.#log).body}\n\n`)
   }
 
   /** Resolves when the whole reply was handed over, a stream with all its events. */
   async write(outcome: Reply, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal): Promise<void> {
-    if (outcome.kind === 'json') return this.json(request, reply, 200, JSON.stringify(outcome.value))
-    if (outcome.kind === 'bytes') return this.json(request, reply, 200, outcome.bytes)
+    const { headers = [], status = 200 } = outcome
+    if (outcome.kind === 'json') return this.json(request, reply, status, JSON.stringify(outcome.value), headers)
+    if (outcome.kind === 'bytes') return this.json(request, reply, status, outcome.bytes, headers)
     reply.hijack()
-    reply.raw.writeHead(200, this.#headers(request).concat(streamHeaders))
-    if (outcome.kind === 'relay') return outcome.pipe(sinkOf(reply.raw))
-    return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, request.id, this.#log).body)
+    reply.raw.writeHead(200, this.#headers(request).concat(streamHeaders, headers))
+    if (outcome.kind === 'relay') {
+      await outcome.pipe(sinkOf(reply.raw))
+      return
+    }
+    return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, request, this.#log).body)
   }
 
-  #headers({ id, startedMs, caller }: FastifyRequest): string[] {
-    return responseHeaders(id, startedMs === 0 ? 0 : this.#clock.monotonic() - startedMs, caller ?? undefined)
+  #headers({ id, url, startedMs, caller }: FastifyRequest): string[] {
+    const elapsedMs = startedMs === 0 ? 0 : this.#clock.monotonic() - startedMs
+    const headers = responseHeaders(id, elapsedMs, caller ?? undefined)
+    headers.push(...dialectOf(url).headers(id))
+    return headers
   }
 }

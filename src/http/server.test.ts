@@ -13,10 +13,13 @@ import { makeIds } from '../lib/ids.ts'
 import { silentLog } from '../lib/log.ts'
 import { seededRandom } from '../lib/random.ts'
 import { operations } from '../operations/index.ts'
+import { makeIdempotency } from '../platform/idempotency.ts'
 import { makeKeys } from '../platform/keys.ts'
+import { makeLedger } from '../platform/ledger/index.ts'
+import { noLimits } from '../platform/limits/none.ts'
 import { makeModels, type Target } from '../platform/models.ts'
-import { priceOf } from '../platform/prices.ts'
-import { makeUsage } from '../platform/usage.ts'
+import { makePrices, priceOf } from '../platform/prices.ts'
+import { makeSignIn } from '../platform/sign-in/index.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { ChatChunk } from '../wire/chat.ts'
 import { makeServer, type Server } from './server.ts'
@@ -73,7 +76,7 @@ before(async () => {
   const random = seededRandom(1)
   const ids = makeIds(random)
   store = await openStore({ dataDir: folder, clock, log: silentLog })
-  const keys = makeKeys({ store, clock, ids })
+  const keys = makeKeys({ store, clock, ids, log: silentLog })
   await keys.ensure('test', secret)
   const words: Target = {
     name: 'words',
@@ -84,9 +87,30 @@ before(async () => {
     open: () => wordEngine(seen),
   }
   const models = makeModels([words], { 'gpt-4': 'words' })
-  const usage = makeUsage({ store, clock, ids, log: silentLog })
-  const services = { models, usage, clock, ids, random, log: silentLog }
-  server = makeServer({ operations, services, keys, version: '0.0.0', maxBodyBytes: 100_000, logRequests: false })
+  const ledger = await makeLedger({ store, clock, ids, log: silentLog }, { mode: 'grouped', reconcile: true })
+  const prices = await makePrices({ store, clock, log: silentLog }, { settings: new Map(), preset: 'none' })
+  const services = {
+    models,
+    store,
+    keys,
+    ledger,
+    limits: noLimits,
+    prices,
+    signIn: makeSignIn({ store, clock, ids, random, log: silentLog }),
+    clock,
+    ids,
+    random,
+    log: silentLog,
+  }
+  server = makeServer({
+    operations,
+    services,
+    keys,
+    idempotency: makeIdempotency({ store, clock, log: silentLog }),
+    version: '0.0.0',
+    maxBodyBytes: 100_000,
+    logRequests: false,
+  })
   const { port } = await server.listen('127.0.0.1', 0)
   base = `http://127.0.0.1:${port}`
 })

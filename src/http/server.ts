@@ -1,26 +1,40 @@
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIP } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Fault, fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
 import { describe } from '../lib/log.ts'
 import { Slots } from '../lib/slots.ts'
-import { execute, type Services } from '../platform/execute.ts'
+import { type Request as Asked, execute, type Services } from '../platform/execute.ts'
+import type { Idempotency } from '../platform/idempotency.ts'
 import type { Caller, Keys } from '../platform/keys.ts'
-import type { Operation } from '../platform/operation.ts'
+import type { Operation, Visit } from '../platform/operation.ts'
 import { authenticate } from './auth.ts'
+import { dialectOf } from './azure/index.ts'
+import { azureUrl } from './azure/paths.ts'
 import { preflightHeaders } from './headers.ts'
+import { answerOnce, onceName } from './once.ts'
 import { openapi } from './openapi.ts'
+import type { OperatorDoor } from './operator.ts'
+import { readQuery } from './query.ts'
+import { Reach, type ReachOptions } from './reach.ts'
 import { Replies } from './replies.ts'
 import { refuseSocket } from './sockets.ts'
-import { unknownRoute } from './unknown.ts'
+import { pathsOf, unknownRoute } from './unknown.ts'
 
 export interface ServerOptions {
   operations: readonly Operation[]
   services: Services
   keys: Keys
+  idempotency: Idempotency
+  /** Lets in commands of this machine, which have no key. */
+  operator?: OperatorDoor
   version: string
   maxBodyBytes: number
   logRequests: boolean
+  /** Where browsers find this server. Without it, under any address in place of a name, and `localhost`. */
+  reachedAt?: ReachOptions
+  /** Addresses and networks whose `X-Forwarded-For` and `-Proto` count. */
+  trustedProxies?: readonly string[]
 }
 
 export interface Server {
@@ -38,12 +52,15 @@ declare module 'fastify' {
     /** On the monotonic clock; 0 until the first hook. */
     startedMs: number
     caller: Caller | null
+    /** Of a browser, where it is of interest. */
+    visit: Visit | undefined
   }
 }
 
 /** What the parts of the server share. */
 interface Door extends ServerOptions {
   replies: Replies
+  reach: Reach
   running: Slots<AbortController>
 }
 
@@ -51,7 +68,8 @@ interface Door extends ServerOptions {
 export function makeServer(options: ServerOptions): Server {
   const { clock, log } = options.services
   const replies = new Replies({ clock, log, maxBodyBytes: options.maxBodyBytes })
-  const door: Door = { ...options, replies, running: new Slots<AbortController>() }
+  const reach = new Reach(options.reachedAt)
+  const door: Door = { ...options, reach, replies, running: new Slots<AbortController>() }
   const app = makeApp(door)
   addOperations(app, door)
   addPages(app, door)
@@ -73,10 +91,11 @@ export function makeServer(options: ServerOptions): Server {
 }
 
 /** Fastify with our limits, and with our words wherever it or Node would use their own. */
-function makeApp({ services, replies, maxBodyBytes }: Door): FastifyInstance {
+function makeApp({ services, replies, maxBodyBytes, trustedProxies = [] }: Door): FastifyInstance {
   const { ids, clock } = services
   const app = Fastify({
     bodyLimit: maxBodyBytes,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     keepAliveTimeout: 75_000, // above the pools of clients and balancers (wire.md section 3)
@@ -84,6 +103,7 @@ function makeApp({ services, replies, maxBodyBytes }: Door): FastifyInstance {
     requestTimeout: 300_000, // of receiving a request; replies may take as long as they like
     routerOptions: { maxParamLength: 1000 },
     http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
+    rewriteUrl: request => azureUrl(request.url ?? '/'),
     genReqId: () => ids.make('request'),
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (error, socket) => refuseSocket(error, socket, ids.make('request')),
@@ -102,6 +122,7 @@ function makeApp({ services, replies, maxBodyBytes }: Door): FastifyInstance {
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.decorateRequest('startedMs', 0)
   app.decorateRequest('caller', null)
+  app.decorateRequest('visit', undefined)
   app.addHook('onRequest', (request, _reply, done) => {
     request.startedMs = clock.monotonic()
     if (replies.draining) done(fault.draining())
@@ -115,12 +136,13 @@ function makeApp({ services, replies, maxBodyBytes }: Door): FastifyInstance {
 
 function addOperations(app: FastifyInstance, door: Door): void {
   for (const operation of door.operations)
-    app.route({
-      method: operation.method,
-      url: operation.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      onRequest: (request, _reply, done) => admit(operation, door.keys, request, done),
-      handler: (request, reply) => answer(operation, door, request, reply),
-    })
+    for (const path of pathsOf(operation))
+      app.route({
+        method: operation.method,
+        url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+        onRequest: (request, _reply, done) => admit(operation, door, request, done),
+        handler: (request, reply) => answer(operation, door, request, reply),
+      })
 }
 
 /** What needs no key: the description of the API, a sign of life, what browsers ask first, and where nothing is. */
@@ -136,7 +158,7 @@ function addPages(app: FastifyInstance, { operations, version, replies }: Door):
 }
 
 /** Before a body is read: who is calling, and whether the body can be read at all. Without a promise where the key is known. */
-function admit(operation: Operation, keys: Keys, request: FastifyRequest, done: (refused?: Error) => void): void {
+function admit(operation: Operation, door: Door, request: FastifyRequest, done: (refused?: Error) => void): void {
   // Not at once: first what has arrived of the body is read, so that the connection can be kept.
   const refuse = (refused: Error) => queueMicrotask(() => done(refused))
   const enter = (caller: Caller) => {
@@ -145,38 +167,78 @@ function admit(operation: Operation, keys: Keys, request: FastifyRequest, done: 
     if (refused === undefined) done()
     else refuse(refused)
   }
-  const known = attempt(() => authenticate(request.headers, keys))
+  const known = attempt(() => door.operator?.(request.raw) ?? authenticate(operation, request, door))
   if (known instanceof Error) refuse(known)
   else if (known instanceof Promise) known.then(enter, done)
   else enter(known)
 }
 
 async function answer(operation: Operation, door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { operations, services, replies, running, logRequests } = door
-  const { id, caller } = request
+  const { services, replies, running, logRequests, keys } = door
+  const { id } = request
+  const caller = request.caller!
+  const dialect = dialectOf(request.url)
   const leaving = new AbortController()
   const place = running.enter(leaving)
+  const callers = caller.kind === 'session' ? services.signIn.sessions : keys
+  // Not what is over at once: whoever ends their own key or signs out is told so, and not that it has ended meanwhile.
+  const watches = operation.bills !== 'nothing'
+  const unwatch = watches ? callers.watch(caller, reason => leaving.abort(reason)) : () => {}
+  let leaves = true // whose reply is kept goes on without a reader: the client will ask for it again
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) leaving.abort()
+    if (!reply.raw.writableFinished && leaves) leaving.abort()
     else if (replies.draining) request.raw.socket.destroySoon() // kept for a next request, which will not come
   })
   try {
-    const body = operation.body === undefined ? undefined : readBody(request)
-    const params = request.params as Record<string, string>
-    if (Object.values(params).includes('')) throw unknownRoute(request.method, request.url, operations)
-    const asked = { body, params, caller: caller!, signal: leaving.signal, wants: 'bytes' as const }
-    await replies.write(await execute(operation, asked, services), request, reply, leaving.signal)
+    const asked = askedOf(operation, door, request, leaving.signal)
+    const { body } = asked
+    const name = onceName(operation, request, body)
+    if (name === undefined) {
+      const outcome = await execute(operation, asked, services)
+      if (outcome.kind === 'json' || outcome.kind === 'bytes') leaving.signal.throwIfAborted() // it may be cut short
+      await replies.write(dialect.reply(outcome, operation, body), request, reply, leaving.signal)
+    } else {
+      leaves = false
+      await answerOnce({ operation, caller, name, request }, { ...door, log: services.log }, reply, begun =>
+        execute(operation, { ...asked, begun }, services).then(outcome => {
+          leaving.signal.throwIfAborted()
+          return dialect.reply(outcome, operation, body)
+        }),
+      )
+    }
   } catch (error) {
-    if (leaving.signal.aborted) return // nobody is there to be told
+    if (leaving.signal.aborted) return // told below, if anybody is there
     if (reply.raw.headersSent) services.log.error('stream.broken', { requestId: id, cause: describe(error) })
     else replies.error(error, request, reply)
   } finally {
+    unwatch()
     running.leave(place)
+    if (leaving.signal.reason instanceof Fault) replies.broken(leaving.signal.reason, request, reply)
     if (reply.raw.headersSent && !reply.raw.writableEnded) reply.raw.end()
     if (logRequests) {
       const ms = Math.round(services.clock.monotonic() - request.startedMs)
       services.log.info('request', { requestId: id, operation: operation.id, status: reply.raw.statusCode, ms })
     }
+  }
+}
+
+/** What a request asks of its operation, read in its dialect. @throws Fault 400, 404 */
+function askedOf(operation: Operation, { operations }: Door, request: FastifyRequest, signal: AbortSignal): Asked {
+  const params = request.params as Record<string, string>
+  const body = operation.body === undefined ? undefined : dialectOf(request.url).body(readBody(request), params)
+  if (Object.values(params).includes('')) throw unknownRoute(request.method, request.url, operations)
+  const ip = isIP(request.ip) > 0 ? request.ip : (request.socket.remoteAddress ?? null)
+  return {
+    body,
+    bytes: Buffer.isBuffer(request.body) ? request.body.length : 0,
+    params,
+    query: operation.query === undefined ? {} : readQuery(request.raw.url, operation.query),
+    caller: request.caller!,
+    from: { ip, userAgent: request.headers['user-agent'] ?? null, requestId: request.id },
+    ...(request.visit !== undefined && { visit: request.visit }),
+    signal,
+    wants: 'bytes',
+    explains: request.headers['x-parlance-explain'] === '1',
   }
 }
 

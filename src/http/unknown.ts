@@ -1,13 +1,23 @@
 import { type Fault, fault } from '../lib/faults.ts'
 import type { Operation } from '../platform/operation.ts'
+import { azurePaths } from './azure/paths.ts'
 
 /** Why a URL leads nowhere: a wrong method, a common slip with the base URL, or simply nothing there. */
 export function unknownRoute(method: string, url: string, operations: readonly Operation[]): Fault {
   const path = (url.split('?', 1)[0] ?? '/').slice(0, 200)
-  const allowed = operations.filter(operation => matches(operation.path, path)).map(operation => operation.method)
+  const allowed = operations
+    .filter(operation => pathsOf(operation).some(template => matches(template, path)))
+    .map(operation => operation.method)
   if (allowed.length > 0) return fault.wrongMethod(method, path, [...new Set(allowed)].join(', '))
   return fault.unknownUrl(method, path, hint(path, operations))
 }
+
+/** Wherever clients look for an operation: OpenAI's path, older ones, Azure's. */
+export const pathsOf = (operation: Operation): string[] => [
+  operation.path,
+  ...(operation.aliases ?? []),
+  ...azurePaths(operation),
+]
 
 function hint(path: string, operations: readonly Operation[]): string {
   const known = (candidate: string) => operations.some(operation => matches(operation.path, candidate))

@@ -7,6 +7,22 @@ const kinds = {
   request: { prefix: 'req_', length: 32, alphabet: 'hex' }, // wire.md: req_<32 hex>
   key: { prefix: 'key_', length: 16, alphabet: 'base62' },
   secret: { prefix: 'sk-', length: 48, alphabet: 'base62' }, // 285 bits: looked up by SHA-256, never compared
+  projectSecret: { prefix: 'sk-proj-', length: 48, alphabet: 'base62' },
+  serviceSecret: { prefix: 'sk-svcacct-', length: 48, alphabet: 'base62' },
+  adminSecret: { prefix: 'sk-admin-', length: 48, alphabet: 'base62' },
+  operatorSecret: { prefix: 'op-', length: 48, alphabet: 'base62' }, // of one start of the server, for commands on its machine
+  user: { prefix: 'user-', length: 24, alphabet: 'base62' },
+  serviceAccount: { prefix: 'svc_acct_', length: 24, alphabet: 'base62' },
+  invite: { prefix: 'invite-', length: 24, alphabet: 'base62' },
+  inviteSecret: { prefix: 'inv-', length: 40, alphabet: 'base62' },
+  session: { prefix: 'sess-', length: 48, alphabet: 'base62' }, // the cookie of whoever is signed in
+  password: { prefix: '', length: 20, alphabet: 'base62' }, // 119 bits, for somebody who has forgotten theirs
+  setupSecret: { prefix: 'setup-', length: 48, alphabet: 'base62' }, // of one start of the server, for the first owner
+  audit: { prefix: 'audit_log-', length: 24, alphabet: 'base62' },
+  grant: { prefix: 'grant_', length: 24, alphabet: 'base62' },
+  event: { prefix: 'evt_', length: 24, alphabet: 'base62' },
+  code: { prefix: 'code_', length: 24, alphabet: 'base62' },
+  codeSecret: { prefix: 'credit-', length: 32, alphabet: 'base62' },
   org: { prefix: 'org-', length: 24, alphabet: 'base62' },
   project: { prefix: 'proj_', length: 24, alphabet: 'base62' },
   usage: { prefix: 'use_', length: 24, alphabet: 'base62' },

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { validateReply } from '../../test/spec/validate.ts'
 import type { Engine } from '../engines/engine.ts'
 import { scriptedEngine } from '../engines/scripted.ts'
-import { manualClock } from '../lib/clock.ts'
 import { Fault } from '../lib/faults.ts'
-import { makeIds } from '../lib/ids.ts'
-import { silentLog } from '../lib/log.ts'
-import { seededRandom } from '../lib/random.ts'
+import { terminal } from '../platform/audit.ts'
+import { testCaller } from '../platform/caller.fixture.ts'
 import { execute } from '../platform/execute.ts'
-import type { Caller } from '../platform/keys.ts'
+import { recordingLedger } from '../platform/ledger/recording.fixture.ts'
 import { makeModels, type Target } from '../platform/models.ts'
 import type { Operation } from '../platform/operation.ts'
 import { free } from '../platform/prices.ts'
-import type { Settlement } from '../platform/usage.ts'
+import { testServices } from '../platform/services.fixture.ts'
 import { createEdit } from './edits/create.ts'
 import { completeWithEngine } from './engines/complete.ts'
 import { embedWithEngine } from './engines/embed.ts'
@@ -21,7 +19,6 @@ import { listEngines } from './engines/list.ts'
 import { retrieveEngine } from './engines/retrieve.ts'
 
 const asked: string[] = []
-const settled: Settlement[] = []
 const target = (name: string, engine: Engine): Target => ({
   name,
   ownedBy: 'test',
@@ -37,20 +34,24 @@ const echo = scriptedEngine({
     return 'What day of the week is it?'
   },
 })
-const clock = manualClock()
-const random = seededRandom(1)
-const services = {
-  models: makeModels([target('words', echo)], { 'text-davinci-edit-001': 'words' }),
-  usage: { begin: () => {}, record: (settlement: Settlement) => void settled.push(settlement), settled: async () => 0 },
-  clock,
-  ids: makeIds(random),
-  random,
-  log: silentLog,
-}
-const caller: Caller = { keyId: 'key_1', organizationId: 'org-1', organizationName: 'test', projectId: 'proj_1' }
+const ledger = recordingLedger()
+const settled = ledger.settlements
+const models = makeModels([target('words', echo)], { 'text-davinci-edit-001': 'words' })
+const services = await testServices(models, { ledger })
+after(() => services.close())
+const caller = testCaller()
 
 async function run(operation: Operation<never, never>, body: unknown, params: Record<string, string> = {}) {
-  const request = { body, params, caller, signal: new AbortController().signal, wants: 'values' as const }
+  const request = {
+    body,
+    bytes: 100,
+    params,
+    query: {},
+    caller,
+    from: terminal,
+    signal: new AbortController().signal,
+    wants: 'values' as const,
+  }
   const reply = await execute(operation as Operation, request, services)
   assert.equal(reply.kind, 'json')
   return reply.kind === 'json' ? reply.value : {}

@@ -1,5 +1,5 @@
 import { collectCompletion } from '../engines/collect.ts'
-import type { Call, Engine, Meter, RelayPath } from '../engines/engine.ts'
+import type { Call, Engine, Meter, RelayPath, Route } from '../engines/engine.ts'
 import { seconds } from '../lib/clock.ts'
 import type { IdKind } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
@@ -39,6 +39,22 @@ class RequestCall implements Call {
 
   get signal(): AbortSignal {
     return this.#context.signal
+  }
+
+  get tenant(): string {
+    return this.#context.caller.organizationId
+  }
+
+  get requestId(): string | undefined {
+    return this.#context.from.requestId ?? undefined
+  }
+
+  get route(): Route | undefined {
+    return this.#context.route
+  }
+
+  get outputMax(): number {
+    return this.#context.outputMax ?? Number.POSITIVE_INFINITY
   }
 
   get meter(): Meter {
@@ -90,7 +106,7 @@ export async function generate<Chunk extends object>(
 ): Promise<Reply> {
   const { body } = way
   const engine = context.models.engineFor(context.target, way.ability)
-  if (engine.accepts === 'known') refuseUnsupported(way.operation, body, context.target.name)
+  if (engine.accepts === 'known') refuseUnsupported(way.operation, body, context.target.name, engine.takes)
   const call = callOf(context, way.id)
   if (engine.relay !== undefined && context.wants === 'bytes') {
     const relayed = await engine.relay(way.path, body, call)

@@ -1,7 +1,8 @@
 import type { Ability, Engine } from '../engines/engine.ts'
 import type { FoundFile, ModelFolder } from './folder.ts'
 import { type FoundModels, type Models, makeModels, type Target } from './models.ts'
-import { free, type Price } from './prices.ts'
+import type { Origin, Price } from './prices.ts'
+import type { Residency } from './residency/index.ts'
 
 /** What starts the engines; main hands it over, so that this room knows no engine. */
 export interface EngineMakers {
@@ -10,6 +11,7 @@ export interface EngineMakers {
   abilitiesOf(file: string): ReadonlySet<Ability> | undefined
   embedded(model: EmbeddedEntry): Engine
   upstream(model: UpstreamEntry): Engine
+  routed(model: RoutedEntry): Engine
 }
 
 export interface LocalEntry {
@@ -18,10 +20,17 @@ export interface LocalEntry {
   /** A LoRA adapter for it, and how strongly it works. */
   adapter?: string
   scale?: number
+  /** Runs in llama.cpp's own server. */
+  engine?: 'llama-server'
+  /** The projector for images. */
+  mmproj?: string
+  /** Adapters that a request may choose. */
+  adapters?: string[]
   context?: number
   slots?: number
   threads?: number
-  price?: Price
+  /** How long it stays loaded without requests; 0: for ever. */
+  idleMs?: number
 }
 
 export interface EmbeddedEntry {
@@ -34,7 +43,13 @@ export interface UpstreamEntry {
   upstream: string
   /** The model's name at the upstream. */
   target: string
-  price?: Price
+}
+
+/** A model that several upstreams answer for. */
+export interface RoutedEntry {
+  name: string
+  /** At least one, in the order of the settings. */
+  targets: Omit<UpstreamEntry, 'name'>[]
 }
 
 /** Names of the models that ship inside. */
@@ -88,22 +103,34 @@ export interface CatalogueOptions {
   local: LocalEntry[]
   embedded: EmbeddedEntry[]
   upstream: UpstreamEntry[]
-  /** Of the data folder; its models are free and local. */
+  routed: RoutedEntry[]
+  /** Of the data folder; its models are local. */
   folder: ModelFolder
   /** The operator's own; they win over the classic names. */
   aliases: Readonly<Record<string, string>>
   makers: EngineMakers
+  residency: Residency
+  /** What a request to this model costs that starts now. */
+  priceOf(model: string, origin: Origin): Price | null
   /** Unix seconds: `created` of models from the settings. */
   created: number
 }
 
 /** All models of this server. @throws Error for an alias that leads nowhere */
-export function makeCatalogue({ folder, aliases, makers, created, ...fixed }: CatalogueOptions): Models {
-  const target = (name: string, ownedBy: string, price: Price, does: Does): Target => ({
+export function makeCatalogue({ folder, aliases, residency, created, ...rest }: CatalogueOptions): Models {
+  const { makers, priceOf, ...fixed } = rest
+  const local = (model: LocalEntry) => {
+    const { idleMs } = model
+    return residency.hold(makers.local(model), idleMs === undefined ? {} : { idleMs })
+  }
+  const target = (name: string, ownedBy: string, origin: Origin, does: Does, maxOutputTokens?: number): Target => ({
     name,
     ownedBy,
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     created: name === builtIn.chat || name === builtIn.embedding ? builtInCreated : created,
-    price,
+    get price() {
+      return priceOf(name, origin)
+    },
     get abilities() {
       return does.abilities()
     },
@@ -114,24 +141,51 @@ export function makeCatalogue({ folder, aliases, makers, created, ...fixed }: Ca
   return makeModels(
     [
       ...fixed.local.map(model =>
-        target(model.name, 'parlance', model.price ?? free, {
-          abilities: lookedUp(() => makers.abilitiesOf(model.file)),
-          open: () => makers.local(model),
-        }),
+        target(
+          model.name,
+          'parlance',
+          here,
+          { abilities: lookedUp(() => makers.abilitiesOf(model.file)), open: () => local(model) },
+          model.context ?? usualContextMax,
+        ),
       ),
       ...fixed.embedded.map(model =>
-        target(model.name, 'parlance', free, { abilities: () => embeds, open: () => makers.embedded(model) }),
+        target(model.name, 'parlance', here, { abilities: () => embeds, open: () => makers.embedded(model) }),
       ),
       ...fixed.upstream.map(model =>
-        target(model.name, model.upstream, model.price ?? free, {
+        target(
+          model.name,
+          model.upstream,
+          { nameThere: model.target },
+          {
+            abilities: () => every,
+            open: () => makers.upstream(model),
+          },
+        ),
+      ),
+      ...fixed.routed.map(model =>
+        target(model.name, distinct(model.targets.map(({ upstream }) => upstream)).join(', '), originOf(model), {
           abilities: () => every,
-          open: () => makers.upstream(model),
+          open: () => makers.routed(model),
         }),
       ),
     ],
     aliases,
-    { found: foundIn(folder, makers), usual: classicNames },
+    { found: foundIn(folder, { ...makers, local }, priceOf), usual: classicNames, residency },
   )
+}
+
+const here: Origin = { local: true }
+
+/** Tokens of a request to a model that runs here, where the settings say nothing; a smaller model has less. */
+const usualContextMax = 8192
+
+const distinct = (names: readonly string[]): string[] => [...new Set(names)]
+
+/** A preset knows a name there only where all mean the same by it. */
+function originOf({ targets }: RoutedEntry): Origin {
+  const [nameThere, ...others] = distinct(targets.map(({ target }) => target))
+  return nameThere === undefined || others.length > 0 ? {} : { nameThere }
 }
 
 interface Does {
@@ -152,7 +206,7 @@ function lookedUp(look: () => ReadonlySet<Ability> | undefined): () => ReadonlyS
 }
 
 /** The models of a folder, one target for each file. */
-function foundIn(folder: ModelFolder, makers: EngineMakers): FoundModels {
+function foundIn(folder: ModelFolder, makers: EngineMakers, priceOf: CatalogueOptions['priceOf']): FoundModels {
   let files: ReadonlyMap<string, FoundFile> | undefined
   let targets: ReadonlyMap<string, Target> = new Map()
   const known = new WeakMap<FoundFile, Target>()
@@ -163,7 +217,10 @@ function foundIn(folder: ModelFolder, makers: EngineMakers): FoundModels {
       name,
       ownedBy: 'local',
       created,
-      price: free,
+      maxOutputTokens: usualContextMax,
+      get price() {
+        return priceOf(name, here)
+      },
       get abilities() {
         return look()
       },

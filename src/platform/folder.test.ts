@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, test } from 'node:test'
 import type { Engine } from '../engines/engine.ts'
-import { manualClock } from '../lib/clock.ts'
 import { Fault } from '../lib/faults.ts'
 import { silentLog } from '../lib/log.ts'
+import { manualTime } from '../lib/timers.ts'
 import { type EngineMakers, makeCatalogue } from './catalogue.ts'
 import { isModelName, modelFolder, modelPath } from './folder.ts'
+import { free } from './prices.ts'
+import { makeResidency } from './residency/index.ts'
 
 const parent = await mkdtemp(join(tmpdir(), 'parlance-folder-'))
 after(() => rm(parent, { recursive: true }))
@@ -24,7 +26,7 @@ const kept = (says: RegExp) => (error: unknown) =>
   error instanceof Fault && error.status === 403 && says.test(error.message)
 
 function catalogue({ aliases = {} }: { aliases?: Record<string, string> } = {}) {
-  const clock = manualClock()
+  const clock = manualTime()
   const closed: string[] = []
   const engine = (name: string) => ({ name, close: async () => void closed.push(name) }) as unknown as Engine
   const makers: EngineMakers = {
@@ -32,14 +34,18 @@ function catalogue({ aliases = {} }: { aliases?: Record<string, string> } = {}) 
     abilitiesOf: () => new Set(['chat']),
     embedded: ({ name }) => engine(name),
     upstream: ({ name }) => engine(name),
+    routed: ({ name }) => engine(name),
   }
   const models = makeCatalogue({
     local: [{ name: 'parlance-tiny-1', file: '/tiny' }],
     embedded: [{ name: 'parlance-embed-1', file: '/embed' }],
     upstream: [{ name: 'configured', upstream: 'there', target: 'x' }],
+    routed: [],
     folder: modelFolder({ folder, clock, log: silentLog }),
     aliases,
     makers,
+    residency: makeResidency({ budgetBytes: 1, idleMs: 0, clock, timers: clock, log: silentLog }),
+    priceOf: (_, { local = false }) => (local ? free : null),
     created: 5,
   })
   const engineOf = (name: string) => models.engineFor(models.resolve(name), 'chat').name
@@ -65,7 +71,7 @@ test('a model that is put into the folder answers within a second, and one that 
   clock.advance(1000)
   const { ownedBy, price, created } = models.resolve('mine')
   assert.equal(ownedBy, 'local')
-  assert.deepEqual(price, { inputPico: 0, cachedInputPico: 0, outputPico: 0 })
+  assert.equal(price, free)
   assert.ok(created > 1_700_000_000)
   assert.ok(models.list().some(({ name }) => name === 'mine'))
   assert.equal(engineOf('mine'), 'mine in mine.gguf')

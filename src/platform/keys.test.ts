@@ -19,7 +19,7 @@ let keys: Keys
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'parlance-keys-'))
   store = await openStore({ dataDir: folder, clock, log: silentLog })
-  keys = makeKeys({ store, clock, ids: makeIds(seededRandom(7)) })
+  keys = makeKeys({ store, clock, ids: makeIds(seededRandom(7)), log: silentLog })
 })
 after(async () => {
   await store.close()
@@ -30,7 +30,7 @@ const refused = (code: string | null) => (error: unknown) =>
   error instanceof Fault && error.status === 401 && error.code === code
 
 test('a new key is found and belongs to the default organisation', async () => {
-  const { secret, row } = await keys.create('mine')
+  const { secret, row } = await keys.create({ name: 'mine' })
   assert.match(secret, /^sk-[0-9A-Za-z]{48}$/)
   const caller = await keys.find(secret)
   assert.equal(caller.keyId, row.id)
@@ -38,7 +38,7 @@ test('a new key is found and belongs to the default organisation', async () => {
 })
 
 test('the secret is nowhere in the data folder, only its hash', async () => {
-  const { secret } = await keys.create('hidden')
+  const { secret } = await keys.create({ name: 'hidden' })
   for (const name of readdirSync(folder)) assert.equal(readFileSync(join(folder, name)).includes(secret), false, name)
 })
 
@@ -49,10 +49,9 @@ test('no key, an unknown key and an endless key are three ways of 401', async ()
 })
 
 test('a revoked key is refused within a second, also where it was just used', async () => {
-  const { secret, row } = await keys.create('leaves')
+  const { secret, row } = await keys.create({ name: 'leaves' })
   await keys.find(secret)
   assert.equal(await keys.revoke(row.id), true)
-  assert.notEqual(keys.recall(secret), undefined)
   clock.advance(1001)
   assert.equal(keys.recall(secret), undefined)
   await assert.rejects(keys.find(secret), refused('invalid_api_key'))

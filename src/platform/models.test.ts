@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Engine } from '../engines/engine.ts'
+import type { Engine, Resident } from '../engines/engine.ts'
 import { Fault } from '../lib/faults.ts'
+import { silentLog } from '../lib/log.ts'
+import { manualTime } from '../lib/timers.ts'
 import { makeModels, type Target } from './models.ts'
 import { free } from './prices.ts'
+import { makeResidency } from './residency/index.ts'
 
 function target(name: string, opened: string[] = []): Target {
   const engine = { name, close: async () => opened.push(`closed ${name}`) } as unknown as Engine
@@ -56,6 +59,42 @@ test('an engine is opened once, on first use, and closed with the others', async
   assert.equal(models.engineFor(models.resolve('alias'), 'chat'), first)
   await models.close()
   assert.deepEqual(opened, ['real', 'closed real'])
+})
+
+test('models of this machine are loaded and unloaded by any of their names', async () => {
+  const time = manualTime()
+  const residency = makeResidency({ budgetBytes: 10, idleMs: 0, clock: time, timers: time, log: silentLog })
+  let bytes = 0
+  const resident: Resident = {
+    estimateBytes: async () => 7,
+    bytes: () => bytes,
+    async load() {
+      bytes = 7
+    },
+    async unload() {
+      bytes = 0
+    },
+  }
+  const engine: Engine = {
+    name: 'local',
+    accepts: 'known',
+    abilities: new Set(['chat']),
+    resident,
+    status: () => ({ state: bytes > 0 ? 'ready' : 'idle' }),
+    close: async () => {},
+  }
+  const local: Target = { ...target('local'), open: () => residency.hold(engine) }
+  const models = makeModels([local, target('far')], { alias: 'local' }, { residency })
+  const { signal } = new AbortController()
+  assert.deepEqual(models.memory().models, [])
+  assert.equal((await models.load('alias', signal)).bytes, 7)
+  assert.deepEqual([models.memory().usedBytes, models.memory().budgetBytes], [7, 10])
+  assert.equal((await models.unload('local')).bytes, 0)
+  const status = (wanted: number) => (error: unknown) => error instanceof Fault && error.status === wanted
+  await assert.rejects(models.load('none', signal), status(404))
+  await assert.rejects(models.load('far', signal), status(400))
+  await assert.rejects(models.unload('far'), status(400))
+  await assert.rejects(makeModels([target('far')], {}).load('far', signal), status(400))
 })
 
 test('an ability that a model lacks is a 400 that names it', () => {

@@ -2,6 +2,7 @@ import type { Ability, Engine } from '../engines/engine.ts'
 import type { Tokenizer } from '../engines/tokenizer.ts'
 import { fault } from '../lib/faults.ts'
 import type { Price } from './prices.ts'
+import type { Residency, ResidentState } from './residency/index.ts'
 
 /** A model that can answer: how it is named, priced and started. */
 export interface Target {
@@ -10,7 +11,10 @@ export interface Target {
   readonly ownedBy: string
   /** Unix seconds. */
   readonly created: number
-  readonly price: Price
+  /** Of what starts now; null: it has none, and cannot be called. */
+  readonly price: Price | null
+  /** At most so many tokens are generated for each choice, whatever is asked; absent: not known. */
+  readonly maxOutputTokens?: number
   /** What it can do, known before it is started. */
   readonly abilities: ReadonlySet<Ability>
   /** Made on first use, kept until `close`. */
@@ -37,6 +41,15 @@ export interface Models {
    * @throws Fault 404; 403 for everything but a model that was found
    */
   remove(name: string): Promise<void>
+  /** The models that run here and were asked for, and what they take of the memory for all of them. */
+  memory(): ReturnType<Residency['memory']>
+  /**
+   * Loads a model that runs here; ends early when the signal is aborted.
+   * @throws Fault 404; 400 for a model that takes no memory here; what loading throws
+   */
+  load(name: string, signal: AbortSignal): Promise<ResidentState>
+  /** Gives its memory back. @throws Fault 404; 400 as `load`; 409 `model_busy` while something needs it */
+  unload(name: string): Promise<ResidentState>
   /** Engines that were opened, for the doctor and for draining. */
   opened(): Engine[]
   close(): Promise<void>
@@ -55,13 +68,15 @@ export interface MoreModels {
   found?: FoundModels
   /** Aliases that give way to everything else. */
   usual?: Readonly<Record<string, string>>
+  /** Under which `open` of the targets puts its engines. */
+  residency?: Residency
 }
 
 /** @throws Error for an alias that leads nowhere or in a circle, with the name */
 export function makeModels(
   targets: readonly Target[],
   aliases: Readonly<Record<string, string>>,
-  { found = nothingFound, usual = {} }: MoreModels = {},
+  { found = nothingFound, usual = {}, residency }: MoreModels = {},
 ): Models {
   const fixed = new Map(targets.map(target => [target.name, target]))
   let seen = found.current()
@@ -106,6 +121,11 @@ export function makeModels(
     engines.set(target, engine)
     return engine
   }
+  const stateOf = (engine: Engine): ResidentState => {
+    const state = residency?.stateOf(engine)
+    if (state === undefined) throw fault.wrongAbility(engine.name, 'load')
+    return state
+  }
 
   return {
     resolve,
@@ -127,6 +147,17 @@ export function makeModels(
       if (alias !== undefined) throw fault.modelKept(name, `the alias \`${alias}\` of the settings leads to it`)
       await found.remove(target, () => closeEngine(target))
       now()
+    },
+    memory: () => residency?.memory() ?? { budgetBytes: 0, usedBytes: 0, models: [] },
+    async load(name, signal) {
+      const engine = opened(resolve(name))
+      await residency?.load(engine, signal)
+      return stateOf(engine)
+    },
+    async unload(name) {
+      const engine = opened(resolve(name))
+      await residency?.unload(engine)
+      return stateOf(engine)
     },
     opened: () => [...engines.values()],
     async close() {

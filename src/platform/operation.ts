@@ -1,11 +1,20 @@
 import type { TSchema } from 'typebox'
-import type { Meter, Sink } from '../engines/engine.ts'
+import type { Meter, Route, Sink } from '../engines/engine.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Fault } from '../lib/faults.ts'
 import type { Ids } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
-import type { Caller } from './keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Access, Caller } from './access.ts'
+import type { Origin } from './audit.ts'
+import type { StartingCredit } from './credit/starting.ts'
+import type { Keys } from './keys.ts'
+import type { Ledger, Worst } from './ledger/types.ts'
+import type { Limits } from './limits/types.ts'
 import type { Models, Target } from './models.ts'
+import type { Prices } from './prices.ts'
+import type { SignIn } from './sign-in/index.ts'
 
 /**
  * An endpoint as data. From the list of operations come routes, validation, types, OpenAPI and the Azure paths: nothing about an
@@ -17,70 +26,116 @@ interface Endpoint {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** With parameters in braces, e.g. `/v1/models/{model}`. */
   readonly path: `/v1/${string}`
+  /** Where older clients look for the same; not told in the documentation. */
+  readonly aliases?: readonly `/${string}`[]
   /** One sentence for the API documentation. */
   readonly summary: string
   /** The request body; absent where there is none. */
   readonly body?: TSchema
+  /** Unknown fields of the body are refused, at every depth: where nobody else could know them, and nobody may set what is not theirs. */
+  readonly strict?: true
+  /** The parameters behind the question mark; without it they are not looked at. */
+  readonly query?: TSchema
   /** The reply that is not streamed. */
   readonly reply: TSchema
+  /** The reply is a redirect: status 302 with a `location`. */
+  readonly redirects?: true
+  /** The reply shows a secret, this once: it is kept nowhere, not for an `Idempotency-Key` either. */
+  readonly showsSecret?: true
   /** One event of the stream, where the operation can stream. */
   readonly event?: TSchema
-  /** What a key must be allowed to do. */
-  readonly scope: 'model.read' | 'model.request' | 'model.write'
+  /** What a key must be allowed to do; `anyone` and `person` for what has nothing to do with keys. */
+  readonly scope: Access
+  /** Owners of the project that the path names as `{project_id}` may do it as well as those of the organisation. */
+  readonly projectOwners?: boolean
 }
 
 /** An operation that costs nothing. */
-export interface PlainOperation<Body = unknown, Params extends string = string> extends Endpoint {
+export interface PlainOperation<Body = unknown, Params extends string = string, Query = unknown> extends Endpoint {
   readonly bills: 'nothing'
-  run(input: Input<Body, Params>, context: Context): Promise<Reply> | Reply
+  run(input: Input<Body, Params, Query>, context: Context): Promise<Reply> | Reply
 }
 
 /** An operation that asks a model, named in the body's `model`, and is charged by tokens. */
-export interface ModelOperation<Body = unknown, Params extends string = string> extends Endpoint {
+export interface ModelOperation<Body = unknown, Params extends string = string, Query = unknown> extends Endpoint {
   readonly bills: 'tokens'
+  /** What a request may come to at most. `bytes`: of its body as JSON, never fewer than the tokens in it. */
+  worst(body: Body, asked: { bytes: number; target: Target; models: Models; signal: AbortSignal }): Worst
   /** `path`: the path's `{model}` names the model; the body gets it as its `model` before it is checked. */
   readonly modelIn?: 'path'
-  run(input: Input<Body, Params>, context: ModelContext): Promise<Reply> | Reply
+  run(input: Input<Body, Params, Query>, context: ModelContext): Promise<Reply> | Reply
 }
 
-export type Operation<Body = unknown, Params extends string = string> =
-  | PlainOperation<Body, Params>
-  | ModelOperation<Body, Params>
+export type Operation<Body = unknown, Params extends string = string, Query = unknown> =
+  | PlainOperation<Body, Params, Query>
+  | ModelOperation<Body, Params, Query>
 
 /** Checked input. */
-export interface Input<Body, Params extends string> {
+export interface Input<Body, Params extends string, Query> {
   body: Body
   params: Record<Params, string>
+  query: Query
+}
+
+/** What the door sees of a browser; signing in is about it. */
+export interface Visit {
+  /** Under which address it reaches this server, such as `https://ai.example.com`. */
+  readonly origin: string
+  /** Path and query, as they came. */
+  readonly url: string
+  /** Its `Cookie` header. */
+  readonly cookies: string | undefined
 }
 
 /** Everything an operation may touch; made per request, nothing is global. */
 export interface Context {
   caller: Caller
+  from: Origin
+  /** Undefined at doors that no browser comes through. */
+  visit: Visit | undefined
   wants: 'bytes' | 'values'
   models: Models
+  store: Store
+  keys: Keys
+  ledger: Ledger
+  limits: Limits
+  prices: Prices
+  /** What new organisations begin with. */
+  startingCredit?: StartingCredit
+  signIn: SignIn
   clock: Clock
   ids: Ids
   random: Random
   signal: AbortSignal
   log: Log
+  /** Filled in on the way, for callers who ask which one their request took. */
+  route?: Route
 }
 
 export interface ModelContext extends Context {
   /** What the request's `model` led to. */
   target: Target
   meter: Meter
+  /** At most so many tokens may be generated for each choice, because no more money is left; null: as the request says. */
+  outputMax: number | null
 }
 
 /** A reply before it is written: one JSON value, JSON that already is bytes, events to encode, or an event stream that already is bytes. */
-export type Reply =
+export type Reply = (
   | { kind: 'json'; value: object }
   | { kind: 'bytes'; bytes: Buffer }
   | { kind: 'events'; events: AsyncIterable<object> }
-  | { kind: 'relay'; pipe(sink: Sink): Promise<void> }
+  | { kind: 'relay'; pipe(sink: Sink): Promise<Fault | undefined> }
+) & {
+  /** Names and values by turns. */
+  headers?: readonly string[]
+  /** Of a reply in one piece. Default: 200. */
+  status?: number
+}
 
 /** Declares an operation; exists so that types are inferred and declarations look alike. */
-export function operation<Body, Params extends string = never>(
-  declaration: Operation<Body, Params>,
-): Operation<Body, Params> {
+export function operation<Body, Params extends string = never, Query = unknown>(
+  declaration: Operation<Body, Params, Query>,
+): Operation<Body, Params, Query> {
   return declaration
 }

@@ -16,7 +16,7 @@ const roles: Record<string, () => Promise<void>> = {
   /** Dies between two steps of a migration. */
   async dieMigrating() {
     const deadly = {
-      number: 2,
+      number: migrations.length + 1,
       name: 'deadly',
       async up(db: Parameters<(typeof migrations)[0]['up']>[0]) {
         await db.schema.createTable('half').addColumn('id', 'text').execute()

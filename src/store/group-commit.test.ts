@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { startCondition } from './condition.ts'
 import { failureOf } from './failure.ts'
 import { type Call, GroupCommit } from './group-commit.ts'
+import { unpacked } from './packing.ts'
 import { quiet } from './store.contract.ts'
 import type { FromWriter, ToWriter } from './writer-messages.ts'
 
@@ -29,7 +30,7 @@ function scripted() {
   )
   const calls = (): number => {
     const last = asked.at(-1)
-    return last?.kind === 'group' ? last.calls.length : -1
+    return last?.kind === 'group' ? unpacked(last.calls).length : -1
   }
   return {
     asked,

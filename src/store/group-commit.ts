@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Condition } from './condition.ts'
 import { type Failure, mayPass } from './failure.ts'
-import type { CallMessage, Outcome, Text, ToWriter } from './writer-messages.ts'
+import { packed, unpackedOutcomes } from './packing.ts'
+import type { Outcome, Packed, Text, ToWriter } from './writer-messages.ts'
 import type { WriterThread } from './writer-thread.ts'
 
 /** Statements that happen together or not at all. */
@@ -129,12 +130,13 @@ export class GroupCommit {
     try {
       const answer = await this.#thread.ask({ kind: 'group', ...message(calls), probe })
       if (answer.kind !== 'group') throw new Error(`The writer answered a group with '${answer.kind}'.`)
-      const failure = answer.failure ?? answer.outcomes.find(isStoreFailure)?.failure
+      const outcomes = unpackedOutcomes(answer.outcomes)
+      const failure = answer.failure ?? outcomes.find(isStoreFailure)?.failure
       this.#judge(failure, probe)
-      const stored = answer.outcomes.filter(outcome => outcome.ok).length
+      const stored = outcomes.filter(outcome => outcome.ok).length
       if (stored > 0) this.counts.commits++
       this.counts.calls += stored
-      return answer.outcomes
+      return outcomes
     } catch {
       // The thread told its reason to the condition when it died.
       return calls.map(() => ({ ok: false, failure: this.#dead() }))
@@ -184,7 +186,7 @@ const isStoreFailure = (outcome: Outcome): outcome is Outcome & { ok: false } =>
   !outcome.ok && (outcome.failure.kind === 'sync' || mayPass(outcome.failure))
 
 /** Each SQL text once: the calls of a group are mostly alike, and texts are the longest part of them. */
-function message(calls: readonly Call[]): { texts: Text[]; calls: CallMessage[] } {
+function message(calls: readonly Call[]): { texts: Text[]; calls: Packed } {
   const texts: Text[] = []
   const known = new Map<string, number>()
   const indexOf = ({ sql, selects, whole }: CallStatement): number => {
@@ -197,12 +199,14 @@ function message(calls: readonly Call[]): { texts: Text[]; calls: CallMessage[] 
   }
   return {
     texts,
-    calls: calls.map(call =>
-      call.map(statement => ({
-        text: indexOf(statement),
-        parameters: statement.parameters,
-        expectChanges: statement.expectChanges,
-      })),
+    calls: packed(
+      calls.map(call =>
+        call.map(statement => ({
+          text: indexOf(statement),
+          parameters: statement.parameters,
+          expectChanges: statement.expectChanges,
+        })),
+      ),
     ),
   }
 }

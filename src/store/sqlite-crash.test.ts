@@ -91,7 +91,7 @@ test('a kill in the middle of a migration leaves the version before, with a back
   const tables = await after.read.introspection.getTables()
   assert.ok(tables.every(table => table.name !== 'half'))
   await after.close()
-  assert.match(readdirSync(join(dataDir, 'backups')).join(), /^parlance-1-\d{8}T\d{9}Z\.db$/)
+  assert.match(readdirSync(join(dataDir, 'backups')).join(), /^parlance-\d+-\d{8}T\d{9}Z\.db$/)
 })
 
 test('the lock of a killed server is free at once, and that of a living one names it', async () => {

@@ -36,8 +36,10 @@ async function filled(rows = 1): Promise<string> {
   return dataDir
 }
 
-const second: Migration = {
-  number: 2,
+/** The version of today, and the one after it. */
+const today = migrations.length
+const next: Migration = {
+  number: today + 1,
   name: 'notes',
   async up(db) {
     await db.schema.createTable('notes').addColumn('id', 'text').execute()
@@ -64,16 +66,32 @@ test('the folder and the database are readable by their owner alone', async t =>
 
 test('an existing database is copied before it is upgraded, and upgraded once', async () => {
   const dataDir = await filled()
-  for (let round = 0; round < 2; round++)
-    await (await openSqlite({ ...quiet, dataDir }, [...migrations, second])).close()
-  const both = [
-    { version: 1, name: 'accounts' },
-    { version: 2, name: 'notes' },
-  ]
-  assert.deepEqual(versions(join(dataDir, 'parlance.db')), both)
+  for (let round = 0; round < 2; round++) await (await openSqlite({ ...quiet, dataDir }, [...migrations, next])).close()
+  const all = [...migrations, next].map(({ number, name }) => ({ version: number, name }))
+  assert.deepEqual(versions(join(dataDir, 'parlance.db')), all)
   const backups = readdirSync(join(dataDir, 'backups'))
   assert.equal(backups.length, 1)
-  assert.deepEqual(versions(join(dataDir, 'backups', backups[0] ?? '')), both.slice(0, 1))
+  assert.deepEqual(versions(join(dataDir, 'backups', backups[0] ?? '')), all.slice(0, -1))
+})
+
+test('keys and usage of the first version are there after the upgrade, and the keys work on', async () => {
+  const dataDir = newDataDir()
+  await (await openSqlite({ ...quiet, dataDir }, migrations.slice(0, 1))).close()
+  const old = new DatabaseSync(join(dataDir, 'parlance.db'))
+  old.exec(`insert into organizations values ('org-1', 'default', 5);
+    insert into projects values ('proj_1', 'org-1', 'Default project', 5);
+    insert into api_keys values ('key_1', 'org-1', 'proj_1', 'mine', '${'ab'.repeat(32)}', 'sk-ab***wxyz', 'owner', 5, null, 7);
+    insert into usage values ('use_1', 'org-1', 'proj_1', 'key_1', 'chat.completions.create', 'small', 'gpt-4o', null, 10, 0, 5, 1, 4500, 'ok', 12, 5)`)
+  old.close()
+  const store = await openStore({ ...quiet, dataDir })
+  const key = await store.read.selectFrom('api_keys').selectAll().executeTakeFirstOrThrow()
+  const usage = await store.read.selectFrom('usage').selectAll().executeTakeFirstOrThrow()
+  await store.close()
+  assert.deepEqual(
+    { id: key.id, kind: key.kind, scopes: key.scopes, name: key.name, used: key.last_used_at },
+    { id: 'key_1', kind: 'user', scopes: 'all', name: 'mine', used: 7 },
+  )
+  assert.deepEqual([usage.cost_nano, usage.reserved_nano, usage.batch, usage.unit], [4500, 0, 0, null])
 })
 
 test('a new database needs no backup', async () => {
@@ -83,9 +101,9 @@ test('a new database needs no backup', async () => {
 test('a migration that fails changes nothing, and the good one works afterwards', async () => {
   const dataDir = await filled()
   const failing: Migration = {
-    ...second,
+    ...next,
     async up(db) {
-      await second.up(db)
+      await next.up(db)
       await db.deleteFrom('settings' as never).execute()
       throw new Error('out of luck')
     },
@@ -94,16 +112,18 @@ test('a migration that fails changes nothing, and the good one works afterwards'
   const old = await openStore({ ...quiet, dataDir })
   assert.deepEqual(await names(old), ['s0'])
   await old.close()
-  await (await openSqlite({ ...quiet, dataDir }, [...migrations, second])).close()
+  await (await openSqlite({ ...quiet, dataDir }, [...migrations, next])).close()
 })
 
 test('a database of a newer schema is refused and left alone', async () => {
   const dataDir = await filled()
-  await (await openSqlite({ ...quiet, dataDir }, [...migrations, second])).close()
+  await (await openSqlite({ ...quiet, dataDir }, [...migrations, next])).close()
   const before = readFileSync(join(dataDir, 'parlance.db'))
   await assert.rejects(
     openStore({ ...quiet, dataDir }),
-    /parlance\.db has schema version 2, but this version of Parlance knows only 1\. Use the newer Parlance .* restore a backup from .*backups/,
+    new RegExp(
+      `parlance\\.db has schema version ${today + 1}, but this version of Parlance knows only ${today}\\. Use the newer Parlance .* restore a backup from .*backups`,
+    ),
   )
   assert.ok(readFileSync(join(dataDir, 'parlance.db')).equals(before))
 })
@@ -111,10 +131,10 @@ test('a database of a newer schema is refused and left alone', async () => {
 test('an existing database is not upgraded under a running server, except by that server', async () => {
   const dataDir = await filled()
   const lock = lockDataDir(dataDir, quiet.clock)
-  await assert.rejects(openSqlite({ ...quiet, dataDir }, [...migrations, second]), /Another Parlance server/)
-  assert.equal(versions(join(dataDir, 'parlance.db')).length, 1)
-  await (await openSqlite({ ...quiet, dataDir, lock }, [...migrations, second])).close()
-  assert.equal(versions(join(dataDir, 'parlance.db')).length, 2)
+  await assert.rejects(openSqlite({ ...quiet, dataDir }, [...migrations, next]), /Another Parlance server/)
+  assert.equal(versions(join(dataDir, 'parlance.db')).length, today)
+  await (await openSqlite({ ...quiet, dataDir, lock }, [...migrations, next])).close()
+  assert.equal(versions(join(dataDir, 'parlance.db')).length, today + 1)
   lock.release()
 })
 

@@ -39,7 +39,7 @@ export async function openSqlite(options: StoreOptions, migrations: readonly Mig
     write: writer(groups),
     writeSoon(statement) {
       try {
-        return soon.add([callStatement(statement)])
+        return soon.add(isUnit(statement) ? statement.map(one => callStatement(one)) : [callStatement(statement)])
       } catch (error) {
         return Promise.reject(error)
       }
@@ -81,6 +81,7 @@ function writer(groups: GroupCommit): Store['write'] {
   return write
 }
 
+const isUnit = (given: Compilable | readonly Compilable[]): given is readonly Compilable[] => Array.isArray(given)
 const isList = (given: Compilable | readonly Statement[]): given is readonly Statement[] => Array.isArray(given)
 
 /** Takes the values as they are now: bytes are copied, and what cannot be stored throws here, at its author. */

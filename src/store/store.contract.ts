@@ -5,7 +5,14 @@ import { sql } from 'kysely'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { Fault } from '../lib/faults.ts'
 import { type Log, silentLog } from '../lib/log.ts'
-import { ConstraintFailed, preparedInsert, StaleWrite, type Store, type StoreOptions } from './store.ts'
+import {
+  ConstraintFailed,
+  preparedAddition,
+  preparedInsert,
+  StaleWrite,
+  type Store,
+  type StoreOptions,
+} from './store.ts'
 
 /** One empty database that can be opened more than once, one after the other. */
 export interface Place {
@@ -32,6 +39,7 @@ export const usageRow = (id: string, created_at = 1) => ({
   organization_id: 'org-1',
   project_id: 'proj_1',
   key_id: 'key_1',
+  user_id: null,
   operation: 'chat.completions.create',
   model: 'small',
   requested_model: 'gpt-4o-mini',
@@ -40,16 +48,21 @@ export const usageRow = (id: string, created_at = 1) => ({
   cached_tokens: 0,
   output_tokens: 5,
   requests: 1,
+  quantity: 0,
+  unit: null,
+  variant: null,
+  batch: 0 as const,
   cost_nano: 4500,
+  reserved_nano: 0,
   status: 'ok' as const,
   duration_ms: 12,
   created_at,
 })
 
 export const usageColumns = [
-  ...(['id', 'organization_id', 'project_id', 'key_id', 'operation', 'model', 'requested_model', 'end_user'] as const),
-  ...(['input_tokens', 'cached_tokens', 'output_tokens', 'requests', 'cost_nano'] as const),
-  ...(['status', 'duration_ms', 'created_at'] as const),
+  ...(['id', 'organization_id', 'project_id', 'key_id', 'user_id', 'operation', 'model', 'requested_model'] as const),
+  ...(['end_user', 'input_tokens', 'cached_tokens', 'output_tokens', 'requests', 'quantity', 'unit'] as const),
+  ...(['variant', 'batch', 'cost_nano', 'reserved_nano', 'status', 'duration_ms', 'created_at'] as const),
 ]
 
 export const usage = (store: Store, id: string) => store.build.insertInto('usage').values(usageRow(id))
@@ -211,7 +224,7 @@ function constraints(emptied: Emptied): void {
       .values({ id: 'proj_1', organization_id: 'org-1', name: 'p', created_at: 1 })
     await assert.rejects(store.write(project), named('foreign-key'))
     await store.write([
-      store.build.insertInto('organizations').values({ id: 'org-1', name: 'o', created_at: 1 }),
+      store.build.insertInto('organizations').values({ id: 'org-1', name: 'o', title: 'O', credit: 0, created_at: 1 }),
       project,
     ])
     await assert.rejects(store.write(store.build.deleteFrom('organizations')), named('foreign-key'))
@@ -229,13 +242,18 @@ function constraints(emptied: Emptied): void {
         name: 'k',
         hash: 'ab'.repeat(32),
         hint: 'sk-ab…wxyz',
-        role: 'owner',
+        kind: 'user',
+        user_id: null,
+        service_account_id: null,
+        scopes: 'all',
+        models: null,
         created_at: 1,
+        expires_at: null,
         revoked_at: null,
         last_used_at: null,
       })
     await store.write([
-      store.build.insertInto('organizations').values({ id: 'org-1', name: 'o', created_at: 1 }),
+      store.build.insertInto('organizations').values({ id: 'org-1', name: 'o', title: 'O', credit: 0, created_at: 1 }),
       store.build.insertInto('projects').values({ id: 'proj_1', organization_id: 'org-1', name: 'p', created_at: 1 }),
       key('key_1'),
     ])
@@ -370,6 +388,40 @@ function writingSoon(emptied: Emptied): void {
     await assert.rejects(store.write([insert(usageRow('use_2')), insert(usageRow('use_1'))]), ConstraintFailed)
     await assert.rejects(store.write(insert(usageRow('use_3')), { expectChanges: 2 }), StaleWrite)
     assert.deepEqual(await usageIds(store), ['use_1'])
+  })
+
+  test('a prepared insert that finds its row keeps the old one or takes the new one, as it was made', async () => {
+    const store = await emptied()
+    const conflict = (keep: 'old' | 'new') => preparedInsert(store.build, 'usage', usageColumns, { key: 'id', keep })
+    const [keeps, replaces] = [conflict('old'), conflict('new')]
+    const models = async () => {
+      const rows = await store.read.selectFrom('usage').select(['id', 'model', 'status']).orderBy('id').execute()
+      return rows.map(row => `${row.id} ${row.model} ${row.status}`)
+    }
+    const { refused } = store.health().soon
+    await store.writeSoon(keeps({ ...usageRow('use_1'), model: 'first', status: 'open' }))
+    await store.writeSoon(replaces({ ...usageRow('use_1'), model: 'second' }))
+    await store.writeSoon(keeps({ ...usageRow('use_1'), model: 'third', status: 'open' }))
+    await store.writeSoon(replaces({ ...usageRow('use_2'), model: 'only' }))
+    await store.flush()
+    assert.deepEqual(await models(), ['use_1 second ok', 'use_2 only ok'])
+    assert.equal(store.health().soon.refused, refused)
+    const [kept, replaced] = await store.write([keeps(usageRow('use_1')), replaces(usageRow('use_1'))])
+    assert.deepEqual([kept.changes, replaced.changes], [0, 1])
+  })
+
+  test('a prepared addition adds to one row, in one unit with others', async () => {
+    const store = await emptied()
+    const add = preparedAddition(store.build, 'usage', 'cost_nano', 'id')
+    await store.write([usage(store, 'use_1'), usage(store, 'use_2'), add('use_1', 500)])
+    await store.writeSoon([add('use_1', 1), add('use_2', -4500)])
+    await store.flush()
+    const rows = await store.read.selectFrom('usage').select('cost_nano').orderBy('id').execute()
+    assert.deepEqual(rows, [{ cost_nano: 5001 }, { cost_nano: 0 }])
+    assert.equal((await store.write(add('use_3', 1))).changes, 0)
+    await assert.rejects(store.write([add('use_1', 1), usage(store, 'use_2')]), ConstraintFailed)
+    const [row] = await store.read.selectFrom('usage').select('cost_nano').orderBy('id').execute()
+    assert.deepEqual(row, { cost_nano: 5001 }, 'a unit that fails adds nothing')
   })
 }
 

@@ -30,7 +30,7 @@ import { openSqlite } from './sqlite.ts'
 
 export { ConstraintFailed, StaleWrite } from './failure.ts'
 export { type DataDirLock, lockDataDir } from './lock.ts'
-export { preparedInsert } from './prepared.ts'
+export { preparedAddition, preparedInsert } from './prepared.ts'
 export type { Database } from './schema.ts'
 
 export interface Store {
@@ -55,12 +55,12 @@ export interface Store {
   ): Promise<{ -readonly [Index in keyof Statements]: WrittenBy<Statements[Index]> }>
 
   /**
-   * Queues one statement, which is flushed with others within `flushMs`. The promise resolves as soon as there is room for more:
+   * Queues one statement, or several as one unit, flushed with others within `flushMs`. The promise resolves as soon as there is room for more:
    * mostly at once; when 10,000 rows wait, later, and a caller who awaits it is held back. It rejects, and the row is not taken, when
    * twice as many wait (`storeBusy`), after `close`, or when the store has failed. While the database is locked or the disk is
    * full the rows stay in the queue and are tried again. A row that a rule of the schema refuses is logged and counted.
    */
-  writeSoon(statement: Compilable): Promise<void>
+  writeSoon(statement: Compilable | readonly Compilable[]): Promise<void>
 
   /** Resolves when every row given to `writeSoon` so far is on the disk; waits while the store is failing. */
   flush(): Promise<void>

@@ -1,4 +1,5 @@
 import { type Failure, failureOf, mayPass } from './failure.ts'
+import { inserted } from './packing.ts'
 import type { Connection, Ran } from './sqlite-connection.ts'
 import type { CallMessage, Outcome, Text } from './writer-messages.ts'
 
@@ -62,9 +63,6 @@ function runWhole(connection: Connection, text: Text, call: CallMessage): Outcom
     return { ok: false, failure: failureOf(error) }
   }
 }
-
-/** One object for all rows: what is sent twice in one message to another thread is copied once. */
-const inserted: Outcome = { ok: true, ran: [{ changes: 1, rows: [] }] }
 
 /** Some errors (disk full, I/O) make SQLite roll back the whole transaction by itself. */
 function refuseEnded(connection: Connection, error: unknown): void {

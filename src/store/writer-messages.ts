@@ -7,7 +7,7 @@ export type ToWriter =
       readonly kind: 'group'
       /** SQL texts, each once: the calls of a group are mostly alike. */
       readonly texts: readonly Text[]
-      readonly calls: readonly CallMessage[]
+      readonly calls: Packed
       /** Also write something that means nothing, to see whether the disk takes it. */
       readonly probe: boolean
     }
@@ -17,7 +17,7 @@ export type ToWriter =
 export interface Text {
   readonly sql: string
   readonly selects: boolean
-  /** It inserts one row or fails without a trace, so that it needs no savepoint of its own, and its result is always the same. */
+  /** It stores one row or fails without a trace, so that it needs no savepoint of its own, and its result is always the same. */
   readonly whole?: boolean | undefined
 }
 
@@ -29,6 +29,9 @@ export type CallMessage = readonly {
   readonly expectChanges?: number | undefined
 }[]
 
+/** Calls as JSON, or as they are; `packing.ts` knows which and why. */
+export type Packed = string | readonly CallMessage[]
+
 /** A call that was committed, or the reason why nothing of it was. */
 export type Outcome = Stored | { readonly ok: false; readonly failure: Failure }
 
@@ -39,7 +42,8 @@ export interface Stored {
 
 export type FromWriter =
   | { readonly kind: 'open'; readonly failure?: Failure }
-  | { readonly kind: 'group'; readonly outcomes: readonly Outcome[]; readonly failure?: Failure }
+  /** A number: so many rows were inserted, and nothing else happened. */
+  | { readonly kind: 'group'; readonly outcomes: readonly Outcome[] | number; readonly failure?: Failure }
   | { readonly kind: 'backup'; readonly failure?: Failure }
   | { readonly kind: 'closed'; readonly failure?: Failure }
 

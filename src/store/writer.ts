@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { saveCopy } from './backup.ts'
 import { type Failure, failureOf, mayPass } from './failure.ts'
+import { packedOutcomes, unpacked } from './packing.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
 import { commitGroup } from './transaction.ts'
 import type { FromWriter, ToWriter, WriterOptions } from './writer-messages.ts'
@@ -31,12 +32,17 @@ function open(): Connection | undefined {
 function answer(db: Connection, message: ToWriter): FromWriter {
   switch (message.kind) {
     case 'group':
-      return { kind: 'group', ...commitGroup(db, message) }
+      return committed(db, message)
     case 'backup':
       return { kind: 'backup', ...attempt(() => saveCopy(db, message.path)) }
     case 'close':
       return { kind: 'closed', ...attempt(() => close(db)) }
   }
+}
+
+function committed(db: Connection, { texts, calls, probe }: ToWriter & { kind: 'group' }): FromWriter {
+  const { outcomes, ...rest } = commitGroup(db, { texts, calls: unpacked(calls), probe })
+  return { kind: 'group', outcomes: packedOutcomes(outcomes), ...rest }
 }
 
 /**

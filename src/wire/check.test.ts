@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { Fault } from '../lib/faults.ts'
 import { seededRandom } from '../lib/random.ts'
 import { ChatCompletion, ChatRequest } from './chat.ts'
-import { check, compiled, unknownFields } from './check.ts'
+import { check, compiled, refuseUnknown, unknownFields } from './check.ts'
 import { CompletionRequest } from './completions.ts'
 import { EmbeddingRequest } from './embeddings.ts'
 import { firstProblem, shapeOf } from './walk.ts'
@@ -363,4 +363,30 @@ test('the walker finds a problem exactly when the compiled check refuses', () =>
     if (!fits) refused++
   }
   assert.ok(refused > 1000 && refused < 19_000, `${refused} refused`)
+})
+
+test('an unknown name is refused at any depth where nothing unknown may pass', () => {
+  const inner = Type.Object({ id: Type.String() })
+  const schema = Type.Object({
+    name: Type.Optional(Type.String()),
+    list: Type.Optional(Type.Array(inner)),
+    maybe: Type.Optional(Type.Union([inner, Type.Null()])),
+    either: Type.Optional(Type.Union([inner, Type.Object({ name: Type.String() })])),
+    map: Type.Optional(Type.Unsafe<object>({ type: 'object', additionalProperties: { type: 'string' } })),
+  })
+  for (const [value, param] of [
+    [{ names: 1 }, 'names'],
+    [{ toString: 1 }, 'toString'],
+    [JSON.parse('{"__proto__": 1}'), '__proto__'],
+    [{ list: [{ id: 'a' }, { id: 'b', ids: 'c' }] }, 'list[1].ids'],
+    [{ maybe: { ID: 1 } }, 'maybe.ID'],
+    [{ either: { other: 1 } }, 'either.other'],
+  ] as const)
+    assert.throws(
+      () => refuseUnknown(schema, value),
+      error => error instanceof Fault && error.code === 'unknown_parameter' && error.param === param,
+      param,
+    )
+  const known = { name: 1, list: ['a', { id: 1 }], maybe: null, either: { name: 'n' }, map: { any: 'thing' } }
+  for (const value of [known, {}, [], null, 'text']) refuseUnknown(schema, value)
 })

@@ -6,8 +6,8 @@
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { fault } from '../lib/faults.ts'
-import { firstProblem, shapeOf } from './walk.ts'
-import { toFault } from './wording.ts'
+import { firstProblem, shapeOf, unknownName } from './walk.ts'
+import { pathText, toFault } from './wording.ts'
 
 /**
  * Throws the fault of the first thing in `value` that does not fit `schema`: `missing_required_parameter`, `invalid_type`,
@@ -30,6 +30,15 @@ export function fits<Schema extends TSchema>(schema: Schema, value: unknown): va
 export function unknownFields(schema: TSchema, value: object): string[] {
   const known = shapeOf(schema).properties ?? {}
   return Object.keys(value).filter(name => !Object.hasOwn(known, name))
+}
+
+/**
+ * Throws `unknown_parameter` for the first name in `value`, at any depth, that the schema does not have: where nothing may pass that is
+ * not understood, such as a misspelt `after` or a right that nobody may set.
+ */
+export function refuseUnknown(schema: TSchema, value: unknown): void {
+  const path = unknownName(shapeOf(schema), value)
+  if (path !== null) throw fault.unknownParameter(pathText(path))
 }
 
 const checks = new WeakMap<TSchema, (value: unknown) => boolean>()

@@ -34,6 +34,14 @@ import type { Embedding, EmbeddingList, EmbeddingRequest } from './embeddings.ts
 import type { ErrorBody } from './errors.ts'
 import type { KnownPart } from './messages.ts'
 import type { Model, ModelDeleted, ModelList } from './models.ts'
+import type {
+  StoredCompletion,
+  StoredCompletionDeleted,
+  StoredCompletionQuery,
+  StoredCompletionUpdate,
+  StoredMessage,
+  StoredMessageQuery,
+} from './stored.ts'
 import type { InputTokens, InputTokensRequest } from './tokens.ts'
 
 type Chat6 = OpenAI.ChatCompletionCreateParams
@@ -73,6 +81,12 @@ export type Requests = [
   Expect<Fits<Embedding3, EmbeddingRequest>>,
   Expect<None<Exclude<AllKeys<Embedding6 | Embedding4 | Embedding3>, keyof EmbeddingRequest>>>,
   Expect<None<Exclude<keyof EmbeddingRequest, AllKeys<Embedding6>>>>,
+  Expect<Fits<OpenAI.Chat.ChatCompletionListParams, StoredCompletionQuery>>,
+  Expect<None<Exclude<keyof OpenAI.Chat.ChatCompletionListParams, keyof StoredCompletionQuery>>>,
+  Expect<None<Exclude<keyof StoredCompletionQuery, keyof OpenAI.Chat.ChatCompletionListParams>>>,
+  Expect<Fits<OpenAI.Chat.ChatCompletionUpdateParams, StoredCompletionUpdate>>,
+  Expect<Fits<OpenAI.Chat.Completions.MessageListParams, StoredMessageQuery>>,
+  Expect<None<Exclude<keyof OpenAI.Chat.Completions.MessageListParams, keyof StoredMessageQuery>>>,
   // Items and tools that cannot be counted are let through the schema and refused by name: only the keys say something.
   Expect<None<Exclude<AllKeys<InputCount6>, keyof InputTokensRequest>>>,
   Expect<None<Exclude<keyof InputTokensRequest, AllKeys<InputCount6>>>>,
@@ -85,12 +99,18 @@ type ToClients = Omit<Completion, 'choices'> & {
   choices: (Omit<CompletionChoice, 'logprobs'> & { logprobs: NumbersAlone | null })[]
 }
 type NumbersAlone = Omit<NonNullable<CompletionLogprobs>, 'token_logprobs' | 'top_logprobs'>
+/** What messages of a request have otherwise than those of a reply. */
+type Sent = 'role' | 'content_parts'
 /** Version 4 knows fewer values of `service_tier`, and among the choices no custom tool calls. */
 type NewerThan4 = 'service_tier' | 'choices'
 
 export type Replies = [
   Expect<Fits<ChatCompletion, OpenAI.ChatCompletion>>,
   Expect<Fits<ChatChunk, OpenAI.ChatCompletionChunk>>,
+  Expect<Fits<StoredCompletion, OpenAI.ChatCompletion>>,
+  Expect<Fits<StoredCompletionDeleted, OpenAI.ChatCompletionDeleted>>,
+  // The clients' type knows the messages of replies alone, and parts of text and images.
+  Expect<Fits<Omit<StoredMessage, Sent>, Omit<OpenAI.ChatCompletionStoreMessage, Sent>>>,
   Expect<Fits<ToClients, OpenAI.Completion>>,
   Expect<Fits<CompletionUsage, OpenAI.CompletionUsage>>,
   Expect<Fits<Model, OpenAI.Model>>,
@@ -131,8 +151,8 @@ export type Replies = [
 /** The clients type vectors as numbers; they turn base64 into numbers themselves. */
 type Numbers = Omit<EmbeddingList, 'data'> & { data: (Omit<Embedding, 'embedding'> & { embedding: number[] })[] }
 
-type Fits<A, B> = [A] extends [B] ? true : { does: A; notFit: B }
-type None<Keys> = [Keys] extends [never] ? true : { unknown: Keys }
-type Expect<T extends true> = T
+export type Fits<A, B> = [A] extends [B] ? true : { does: A; notFit: B }
+export type None<Keys> = [Keys] extends [never] ? true : { unknown: Keys }
+export type Expect<T extends true> = T
 /** The keys of every member of a union. */
-type AllKeys<T> = T extends unknown ? keyof T : never
+export type AllKeys<T> = T extends unknown ? keyof T : never

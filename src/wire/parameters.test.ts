@@ -30,13 +30,8 @@ const effective: Record<GenerationOperation, Record<string, unknown>> = {
     verbosity: 'low',
     web_search_options: {},
     moderation: { model: 'm' },
-    metadata: { a: 'b' },
-    store: true,
-    service_tier: 'priority',
-    prompt_cache_key: 'k',
     prompt_cache_retention: '24h',
     prompt_cache_options: { mode: 'explicit' },
-    safety_identifier: 'u',
   },
   completions: {},
   embeddings: {},
@@ -67,6 +62,11 @@ const implemented: Record<GenerationOperation, Record<string, unknown>> = {
     functions: [],
     function_call: 'auto',
     reasoning_effort: 'low',
+    store: true,
+    metadata: { a: 'b' },
+    service_tier: 'auto',
+    prompt_cache_key: 'k',
+    safety_identifier: 'u',
   },
   completions: {
     model: 'm',
@@ -111,6 +111,7 @@ test('a value that changes nothing is no reason to refuse', () => {
     { tools: [], tool_choice: 'auto', parallel_tool_calls: true, response_format: { type: 'text' } },
     { tools: null, tool_choice: 'none', function_call: 'none', modalities: ['text'], service_tier: 'auto' },
     { metadata: {}, store: false, reasoning_effort: null, prediction: null, audio: null, verbosity: null },
+    { prompt_cache_retention: 'in_memory', prompt_cache_options: { mode: 'implicit' }, verbosity: 'medium' },
   ]
   for (const fields of neutral) assert.doesNotThrow(() => refuseUnsupported('chat', chat(fields), 'm'))
   assert.doesNotThrow(() =>
@@ -152,6 +153,19 @@ test('two limits at once are refused instead of one winning', () => {
   refused('chat', chat({ max_tokens: 1, max_completion_tokens: 1 }), 'max_tokens', 'invalid_parameter_combination')
 })
 
+test('metadata are taken only where they are kept', () => {
+  for (const store of [undefined, null, false])
+    refused('chat', chat({ store, metadata: { a: 'b' } }), 'metadata', 'invalid_parameter_combination')
+  assert.doesNotThrow(() => refuseUnsupported('chat', chat({ store: true, metadata: { a: 'b' } }), 'm'))
+})
+
+test('tiers that are not offered are refused by their name', () => {
+  for (const service_tier of ['flex', 'scale', 'priority', 'fast'])
+    refused('chat', chat({ service_tier }), 'service_tier', 'unsupported_value')
+  for (const service_tier of ['auto', 'default', null])
+    assert.doesNotThrow(() => refuseUnsupported('chat', chat({ service_tier }), 'm'))
+})
+
 test('the likeliest tokens are told only beside the log probabilities', () => {
   for (const more of [{}, { logprobs: false }, { logprobs: null }])
     refused('chat', chat({ ...more, top_logprobs: 2 }), 'top_logprobs', 'invalid_parameter_combination')
@@ -173,6 +187,21 @@ test('messages are looked into: what no engine reads, results without calls, mes
   )
   const cached = { type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }
   refused('chat', message({ content: [cached] }), 'messages[1].content[0].cache_control', 'unknown_parameter')
+})
+
+test('an engine may take more: images, and fields of its own', () => {
+  const image = { type: 'image_url', image_url: { url: 'data:' } }
+  const seen = message({ content: [{ type: 'text', text: 'a' }, image] })
+  assert.doesNotThrow(() => refuseUnsupported('chat', seen, 'm', { images: true }))
+  const sound = message({ content: [{ type: 'input_audio', input_audio: { data: '', format: 'wav' } }] })
+  const odd = message({ content: [{ ...image, cache: true }] })
+  for (const [body, param] of [
+    [sound, 'messages[1].content[0].type'],
+    [odd, 'messages[1].content[0].cache'],
+    [chat({ lora: [], other: 1 }), 'other'],
+  ] as const)
+    assert.throws(() => refuseUnsupported('chat', body, 'm', { images: true, fields: ['lora'] }), { param })
+  refused('chat', chat({ lora: [] }), 'lora', 'unknown_parameter')
 })
 
 test('a reply can be pushed back into the conversation as it came', () => {

@@ -14,24 +14,39 @@ import { isRecord } from './walk.ts'
 
 export type GenerationOperation = 'chat' | 'completions' | 'embeddings'
 
+/** What one engine takes beyond the tables; the values are for the engine itself to check. */
+export interface Beyond {
+  /** Parts with images. */
+  readonly images?: boolean
+  /** Fields of the body. */
+  readonly fields?: readonly string[]
+}
+
 /**
  * Throws for the first parameter of a checked `body` that a local engine would have to ignore: `unsupported_parameter` or
  * `unsupported_value` for a known one, `unknown_parameter` for an unknown one. Looks into `stream_options` and messages too.
  */
-export function refuseUnsupported(operation: GenerationOperation, body: object, modelName: string): void {
-  const fields = Object.entries(body)
-  refuseFields(tables[operation], fields, '', Object.fromEntries(fields), modelName)
-  for (const [name, value] of fields) {
-    if (name === 'stream_options' && isRecord(value)) refuseStreamOptions(value, body, modelName)
-    if (name === 'messages' && Array.isArray(value)) refuseMessages(value, modelName)
-  }
+export function refuseUnsupported(
+  operation: GenerationOperation,
+  body: object,
+  modelName: string,
+  { images = false, fields = [] }: Beyond = {},
+): void {
+  if (!isRecord(body)) return
+  refuseFields(tables[operation], body, '', modelName, fields)
+  const { stream_options: options, messages } = body
+  if (isRecord(options)) refuseStreamOptions(options, body, modelName)
+  if (Array.isArray(messages)) refuseMessages(messages, modelName, images)
   if (operation !== 'chat') return
   refuseTwoLimits(body)
   refuseTopAlone(body)
+  refuseMetadataAlone(body)
+  refuseOtherTiers(body, modelName)
 }
 
+type Fields = Readonly<Record<string, unknown>>
 /** Says whether a value changes nothing. */
-type Rule = (value: unknown, body: Readonly<Record<string, unknown>>) => boolean
+type Rule = (value: unknown, body: Fields) => boolean
 type Table<Name extends string> = Readonly<Record<Name, Rule>>
 
 const implemented: Rule = () => true
@@ -40,6 +55,8 @@ const only =
   (...neutral: unknown[]): ((value: unknown) => boolean) =>
   value =>
     value === null || value === undefined || neutral.some(one => isDeepStrictEqual(value, one))
+const noMetadata = only({})
+const oneTier = only('auto', 'default')
 const empty = (list: unknown): boolean => only([])(list)
 
 const chat: Table<keyof ChatRequest> = {
@@ -74,13 +91,14 @@ const chat: Table<keyof ChatRequest> = {
   verbosity: only('medium'),
   web_search_options: only(),
   moderation: only(),
-  metadata: only({}),
-  store: only(false),
-  service_tier: only('auto', 'default'),
-  prompt_cache_key: only(),
-  prompt_cache_retention: only(),
-  prompt_cache_options: only({}),
-  safety_identifier: only(),
+  metadata: implemented,
+  store: implemented,
+  service_tier: implemented,
+  prompt_cache_key: implemented,
+  // What is cached stays in memory as long as nothing else needs the room.
+  prompt_cache_retention: only('in_memory', 'in-memory'),
+  prompt_cache_options: only({}, { mode: 'implicit' }),
+  safety_identifier: implemented,
 }
 
 const completions: Table<keyof CompletionRequest> = {
@@ -134,34 +152,35 @@ const messageFields: Table<string> = {
 }
 
 const partFields: Table<string> = { type: implemented, text: implemented, prompt_cache_breakpoint: only() }
+const imageFields: Table<string> = { type: implemented, image_url: implemented, prompt_cache_breakpoint: only() }
 
 function refuseFields(
   table: Table<string>,
-  fields: readonly (readonly [string, unknown])[],
+  body: Fields,
   prefix: string,
-  body: Readonly<Record<string, unknown>>,
   modelName: string,
+  beyond: readonly string[] = [],
 ): void {
-  for (const [name, value] of fields) {
+  for (const name of Object.keys(body)) {
+    if (beyond.includes(name)) continue
     const rule = Object.hasOwn(table, name) ? table[name] : undefined
     if (rule === undefined) throw fault.unknownParameter(prefix + shown(name))
-    if (!rule(value, body)) throw fault.unsupportedParameter(prefix + name, modelName)
+    if (!rule(body[name], body)) throw fault.unsupportedParameter(prefix + name, modelName)
   }
 }
 
-function refuseStreamOptions(options: Readonly<Record<string, unknown>>, body: object, modelName: string): void {
-  if (!('stream' in body) || body.stream !== true) {
+function refuseStreamOptions(options: Fields, body: Fields, modelName: string): void {
+  if (body.stream !== true) {
     throw fault.invalidValue(
       'stream_options',
       "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
     )
   }
-  refuseFields(streamOptions, Object.entries(options), 'stream_options.', options, modelName)
+  refuseFields(streamOptions, options, 'stream_options.', modelName)
 }
 
-function refuseTwoLimits(body: object): void {
-  const both = 'max_tokens' in body && 'max_completion_tokens' in body
-  if (!both || body.max_tokens == null || body.max_completion_tokens == null) return
+function refuseTwoLimits(body: Fields): void {
+  if (body.max_tokens == null || body.max_completion_tokens == null) return
   throw fault.invalidValue(
     'max_tokens',
     "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
@@ -169,9 +188,9 @@ function refuseTwoLimits(body: object): void {
   )
 }
 
-function refuseTopAlone(body: object): void {
-  const asked = 'top_logprobs' in body && typeof body.top_logprobs === 'number' && body.top_logprobs > 0
-  if (!asked || ('logprobs' in body && body.logprobs === true)) return
+function refuseTopAlone(body: Fields): void {
+  const asked = typeof body.top_logprobs === 'number' && body.top_logprobs > 0
+  if (!asked || body.logprobs === true) return
   throw fault.invalidValue(
     'top_logprobs',
     "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
@@ -179,13 +198,31 @@ function refuseTopAlone(body: object): void {
   )
 }
 
-function refuseMessages(messages: readonly unknown[], modelName: string): void {
+/** OpenAI's rule and words: without the stored completion nothing would hold them. */
+function refuseMetadataAlone({ metadata, store }: Fields): void {
+  if (store === true || noMetadata(metadata)) return
+  throw fault.invalidValue(
+    'metadata',
+    "The 'metadata' parameter is only allowed when 'store' is enabled.",
+    'invalid_parameter_combination',
+  )
+}
+
+function refuseOtherTiers({ service_tier: tier }: Fields, modelName: string): void {
+  if (oneTier(tier)) return
+  throw fault.unsupportedValue(
+    'service_tier',
+    `The service tier '${String(tier)}' is not offered with the model '${modelName}'. Supported: auto, default.`,
+  )
+}
+
+function refuseMessages(messages: readonly unknown[], modelName: string, images: boolean): void {
   const calls = new Set<unknown>()
   for (const [index, message] of messages.entries()) {
     if (!isRecord(message)) continue
     const path = `messages[${index}]`
-    refuseFields(messageFields, Object.entries(message), `${path}.`, message, modelName)
-    refuseContent(message, `${path}.content`, modelName)
+    refuseFields(messageFields, message, `${path}.`, modelName)
+    refuseContent(message, `${path}.content`, modelName, images)
     if (Array.isArray(message.tool_calls)) for (const call of message.tool_calls) calls.add(call?.id)
     if (message.role === 'tool' && !calls.has(message.tool_call_id))
       throw fault.invalidValue(
@@ -196,10 +233,10 @@ function refuseMessages(messages: readonly unknown[], modelName: string): void {
 }
 
 /** Messages that say something else need no content. */
-const wordless = ({ role, tool_calls, function_call, refusal }: Readonly<Record<string, unknown>>) =>
+const wordless = ({ role, tool_calls, function_call, refusal }: Fields) =>
   role === 'function' || !empty(tool_calls) || !only()(function_call) || !only('')(refusal)
 
-function refuseContent(message: Readonly<Record<string, unknown>>, path: string, modelName: string): void {
+function refuseContent(message: Fields, path: string, modelName: string, images: boolean): void {
   const { content } = message
   if ((content === undefined || content === null) && wordless(message)) return
   if (content === undefined) throw fault.missingParameter(path)
@@ -213,13 +250,15 @@ function refuseContent(message: Readonly<Record<string, unknown>>, path: string,
   for (const [index, part] of content.entries()) {
     if (!isRecord(part)) continue
     const here = `${path}[${index}]`
-    if (part.type !== 'text') {
+    const isImage = images && part.type === 'image_url'
+    if (part.type !== 'text' && !isImage) {
+      const reads = images ? 'texts and images' : 'text'
       throw fault.unsupportedValue(
         `${here}.type`,
-        `Content of type '${shown(String(part.type))}' is not supported with the model '${modelName}': it reads text alone.`,
+        `Content of type '${shown(String(part.type))}' is not supported with the model '${modelName}': it reads ${reads} alone.`,
       )
     }
-    refuseFields(partFields, Object.entries(part), `${here}.`, part, modelName)
+    refuseFields(isImage ? imageFields : partFields, part, `${here}.`, modelName)
   }
 }
 

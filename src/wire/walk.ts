@@ -150,6 +150,31 @@ function inUnion(branches: readonly Shape[], value: unknown, path: Path): Proble
   return furthest
 }
 
+/**
+ * The first name in the value, at any depth, that the schema does not have, as a path; null when there is none. The names of a map are
+ * its owner's. What has the wrong type is not looked into: that is for `firstProblem` to say.
+ */
+export function unknownName(schema: Shape, value: unknown, path: Path = []): Path | null {
+  if (schema.anyOf !== undefined) {
+    const found = schema.anyOf.filter(branch => hasType(branch, value)).map(branch => unknownName(branch, value, path))
+    return found.includes(null) ? null : (found[0] ?? null)
+  }
+  if (Array.isArray(value) && schema.items !== undefined) {
+    for (const [index, item] of value.entries()) {
+      const found = unknownName(schema.items, item, [...path, index])
+      if (found !== null) return found
+    }
+  }
+  if (!isRecord(value) || schema.properties === undefined) return null
+  for (const [name, inner] of Object.entries(value)) {
+    const here = [...path, name]
+    if (!Object.hasOwn(schema.properties, name)) return here
+    const found = unknownName(schema.properties[name]!, inner, here)
+    if (found !== null) return found
+  }
+  return null
+}
+
 /** The property that tells object branches apart: required in all, a constant in at least one. */
 function tagOf(branches: readonly Shape[]): string | null {
   for (const tag of ['role', 'type']) {

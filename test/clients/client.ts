@@ -8,6 +8,8 @@ export interface ClientKind {
   readonly era: Era
   /** Whether it helps to put chunks together. */
   readonly accumulates: boolean
+  /** Whether it has calls for stored completions. */
+  readonly stores: boolean
   open(at: Connection): Client
 }
 
@@ -33,6 +35,8 @@ export interface Client {
   embed(body: EmbeddingBody): Promise<Embeddings>
   /** The client's own helper that puts chunks together. @throws where it has none */
   accumulate(body: ChatBody): Promise<{ chat: Chat; deltas: string[] }>
+  /** Where the client has calls for stored completions. */
+  readonly stored?: StoredChats
   /** The same client with another key. */
   withKey(key: string): Client
   /** What a program sees in this client's error. @throws the error itself when it is not one of an API's answer */
@@ -68,6 +72,22 @@ interface Sampling {
 
 export interface ChatBody extends Sampling {
   messages: Message[]
+  store?: boolean
+  metadata?: Record<string, string>
+}
+
+/** Lists go on by themselves to the end. */
+export interface StoredChats {
+  retrieve(id: string): Promise<StoredChat>
+  update(id: string, metadata: Record<string, string>): Promise<StoredChat>
+  list(query: {
+    model?: string
+    metadata?: Record<string, string>
+    limit?: number
+    order?: 'asc' | 'desc'
+  }): AsyncIterable<StoredChat>
+  messages(id: string, query: { limit?: number; order?: 'asc' | 'desc' }): AsyncIterable<StoredMessage>
+  delete(id: string): Promise<{ id: string; object: string; deleted: boolean }>
 }
 
 export interface CompletionBody extends Sampling {
@@ -104,6 +124,16 @@ interface Reply {
 export interface Chat extends Reply {
   choices: { index: number; message: { role: string; content: string | null }; finish_reason: string | null }[]
   usage?: Usage | undefined
+}
+
+export interface StoredChat extends Chat {
+  metadata?: Record<string, string> | null
+}
+
+export interface StoredMessage {
+  id: string
+  role: string
+  content: string | null
 }
 
 export interface ChatChunk extends Reply {

@@ -52,6 +52,12 @@ export const contentOf = (chunks: ChatChunk[], index: number): string =>
 export const textOf = (chunks: Completion[], index: number): string =>
   chunks.flatMap(chunk => chunk.choices.filter(choice => choice.index === index).map(choice => choice.text)).join('')
 
+/** Choices without what Azure's paths add to them. */
+export const unmarked = (choices: object[]): object[] =>
+  choices.map(choice =>
+    Object.fromEntries(Object.entries(choice).filter(([name]) => name !== 'content_filter_results')),
+  )
+
 /** A vector, also when a client of before base64 hands the text through. */
 export function numbers(embedding: number[] | string): number[] {
   assert.ok(Array.isArray(embedding), 'the client hands out numbers')
@@ -76,7 +82,7 @@ export async function failure(client: Client, call: () => Promise<unknown>) {
 
 interface Expected {
   status: number
-  code: string
+  code: string | null
   type: string
   param?: string
   className: string

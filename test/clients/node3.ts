@@ -4,7 +4,7 @@ import { Configuration, OpenAIApi } from 'openai-v3'
 import type { ChatChunk, Client, ClientKind, Completion, Connection, SeenError } from './client.ts'
 
 /** openai-node 3.3: axios, and no help with streams, so this reads them as programs of 2023 did: line by line. */
-export const node3: ClientKind = { name: 'openai-node 3.3', era: '2023-06-19', accumulates: false, open }
+export const node3: ClientKind = { name: 'openai-node 3.3', era: '2023-06-19', accumulates: false, stores: false, open }
 
 function open({ baseURL, apiKey }: Connection): Client {
   const api = new OpenAIApi(new Configuration({ basePath: baseURL, apiKey }))

@@ -15,6 +15,9 @@ import type {
   EmbeddingBody,
   Embeddings,
   Model,
+  StoredChat,
+  StoredChats,
+  StoredMessage,
 } from './client.ts'
 
 /** openai-node from 4.20 to 7: one shape of calls, five packages. */
@@ -29,15 +32,15 @@ export const node4: readonly ClientKind[] = [
   }),
   kind('openai-node 5', '2026-08-21', v5, at => {
     const client = new OpenAI5(at)
-    return { client, stream: body => client.chat.completions.stream(body) }
+    return { client, stream: body => client.chat.completions.stream(body), stored: client.chat.completions }
   }),
   kind('openai-node 6', '2026-08-21', v6, at => {
     const client = new OpenAI6(at)
-    return { client, stream: body => client.chat.completions.stream(body) }
+    return { client, stream: body => client.chat.completions.stream(body), stored: client.chat.completions }
   }),
   kind('openai-node 7', '2026-08-21', v7, at => {
     const client = new OpenAI7(at)
-    return { client, stream: body => client.chat.completions.stream(body) }
+    return { client, stream: body => client.chat.completions.stream(body), stored: client.chat.completions }
   }),
 ]
 
@@ -46,12 +49,19 @@ type Options = Connection & { maxRetries: number }
 interface Opened {
   client: OpenAINode
   stream(body: ChatBody & { stream: true }): ChatStream
+  stored?: StoredCalls
 }
 
-function kind(name: string, era: ClientKind['era'], errors: ErrorClasses, make: (at: Options) => Opened): ClientKind {
+/** A kind of client of this shape. */
+export function kind(
+  name: string,
+  era: ClientKind['era'],
+  errors: ErrorClasses,
+  make: (at: Options) => Opened,
+): ClientKind {
   const open = (at: Connection): Client =>
     adapt(make({ ...at, maxRetries: 0 }), errors, apiKey => open({ ...at, apiKey }))
-  return { name, era, accumulates: true, open }
+  return { name, era, accumulates: true, stores: era === '2026-08-21', open }
 }
 
 /** The part of openai-node that all versions from 4 on share. */
@@ -76,6 +86,15 @@ interface OpenAINode {
   embeddings: { create(body: EmbeddingBody): PromiseLike<Embeddings> }
 }
 
+/** The part of `chat.completions` that versions from 5 on share. */
+interface StoredCalls {
+  retrieve(id: string): PromiseLike<StoredChat>
+  update(id: string, body: { metadata: Record<string, string> }): PromiseLike<StoredChat>
+  list(query: Parameters<StoredChats['list']>[0]): AsyncIterable<StoredChat>
+  delete(id: string): ReturnType<StoredChats['delete']>
+  messages: { list(id: string, query: Parameters<StoredChats['messages']>[1]): AsyncIterable<StoredMessage> }
+}
+
 interface ChatStream {
   on(event: 'content', listener: (delta: string) => void): unknown
   finalChatCompletion(): Promise<Chat>
@@ -95,9 +114,18 @@ interface ApiError extends Error {
   readonly requestID?: string | null | undefined
 }
 
-function adapt({ client, stream }: Opened, errors: ErrorClasses, withKey: Client['withKey']): Client {
+function adapt({ client, stream, stored }: Opened, errors: ErrorClasses, withKey: Client['withKey']): Client {
   return {
     withKey,
+    ...(stored && {
+      stored: {
+        retrieve: async id => stored.retrieve(id),
+        update: async (id, metadata) => stored.update(id, { metadata }),
+        list: query => stored.list(query),
+        messages: (id, query) => stored.messages.list(id, query),
+        delete: async id => stored.delete(id),
+      },
+    }),
     async listModels() {
       const names: string[] = []
       for await (const { id } of await client.models.list()) names.push(id)

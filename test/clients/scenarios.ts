@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import type { ChatBody, Client } from './client.ts'
 import {
   all,
@@ -12,6 +13,7 @@ import {
   numbers,
   pick,
   textOf,
+  unmarked,
 } from './expect.ts'
 
 /** Where the requests of a scenario go. */
@@ -23,6 +25,8 @@ export interface Place {
   readonly completion: { asked: string; answers: string }
   readonly embed: { asked: string; answers: string; length: number }
   readonly idPrefixes: { chat: string; completion: string }
+  /** Errors come in Azure's form. */
+  readonly azure?: true
 }
 
 export interface Scenario {
@@ -30,6 +34,10 @@ export interface Scenario {
   readonly name: string
   /** Left out for clients that have no helper for chunks. */
   readonly accumulates?: true
+  /** Left out for clients from before completions could be stored. */
+  readonly stores?: true
+  /** About errors that have another form on Azure's paths. */
+  readonly openai?: true
   run(client: Client, place: Place): Promise<void>
 }
 
@@ -179,6 +187,47 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'completions are stored, found by their metadata page by page, changed and deleted',
+    stores: true,
+    async run(client, place) {
+      const { stored } = client
+      assert.ok(stored)
+      const metadata = { run: randomUUID() }
+      const found = async (tags: Record<string, string>, order: 'asc' | 'desc' = 'asc') =>
+        (await all(stored.list({ metadata: tags, model: place.chat.asked, limit: 2, order }))).map(({ id }) => id)
+      const body = chatBody(place, { store: true, metadata, max_tokens: 4 })
+      const first = await client.chat(body)
+      const chunks = await all(client.chatStream(body))
+      const last = await client.chat({ ...body, n: 2 })
+      const ids = [first.id, chunks[0]!.id, last.id]
+      assert.deepEqual(await found(metadata), ids)
+      assert.deepEqual(await found(metadata, 'desc'), ids.toReversed())
+      const again = await stored.retrieve(first.id)
+      assert.deepEqual(again.metadata, metadata)
+      assert.deepEqual(again.choices, unmarked(first.choices))
+      const streamed = await stored.retrieve(chunks[0]!.id)
+      assert.equal(streamed.choices[0]!.message.content, contentOf(chunks, 0))
+      checkUsage(streamed.usage)
+      assert.equal((await stored.retrieve(last.id)).choices.length, 2)
+      const changed = { ...metadata, seen: 'yes' }
+      assert.deepEqual((await stored.update(first.id, changed)).metadata, changed)
+      assert.deepEqual(await found(changed), [first.id])
+      const messages = await all(stored.messages(first.id, { limit: 1 }))
+      assert.deepEqual(
+        messages.map(({ role, content }) => ({ role, content })),
+        question,
+      )
+      for (const id of ids)
+        assert.deepEqual(await stored.delete(id), { id, object: 'chat.completion.deleted', deleted: true })
+      assert.deepEqual(await found(metadata), [])
+      for (const call of [() => stored.retrieve(first.id), () => stored.update(first.id, {})]) {
+        const error = await failure(client, call)
+        if (place.azure === true) assert.deepEqual([error.status, error.code], [404, '404'])
+        else expectError(error, { status: 404, code: null, type: 'invalid_request_error', className: 'NotFoundError' })
+      }
+    },
+  },
+  {
     name: 'a completion continues a text, whole and streamed alike',
     async run(client, place) {
       const body = { model: place.completion.asked, prompt: 'Once upon a time', max_tokens: 10, temperature: 0 }
@@ -267,6 +316,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a wrong key is a 401 that names no key',
+    openai: true,
     async run(client, place) {
       const key = 'sk-wrong-4f2b8d6a9c1e7f3b5d0a'
       const stranger = client.withKey(key)
@@ -284,6 +334,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'an unknown model is a 404 that names it',
+    openai: true,
     async run(client, place) {
       const model = 'gpt-unheard-of'
       for (const call of [

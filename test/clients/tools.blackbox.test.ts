@@ -6,34 +6,10 @@ import { generateObject, jsonSchema, stepCountIs, streamText, tool } from 'ai'
 import OpenAI from 'openai'
 import { makeParseableResponseFormat } from 'openai/lib/parser'
 import OpenAI4 from 'openai-v4'
-import { bytesOf, chatml, scriptedModel, stored, tinyModel } from '../models/make.ts'
+import { bytesOf, stored, tinyModel } from '../models/make.ts'
 import { type Product, startProduct } from '../support/product.ts'
+import { caller, parameters } from './caller.ts'
 
-/** Calls a tool; after the result of the call it answers: its template then ends with the beginning of the answer. */
-const caller = scriptedModel(
-  [
-    'One moment.',
-    '<tool_call>\n',
-    '{"name": "get_weather", ',
-    '"arguments": {"city": ',
-    '"Oslo"}}',
-    '\n</tool_call>',
-    'It is ',
-    'sunny.',
-  ],
-  {
-    template: chatml.replace(
-      '{%- if add_generation_prompt %}',
-      "{%- if '<tool_response>' in messages[-1].content %}{{ 'It is ' }}{%- elif add_generation_prompt %}",
-    ),
-  },
-)
-const parameters = {
-  type: 'object' as const,
-  properties: { city: { type: 'string' as const } },
-  required: ['city'],
-  additionalProperties: false as const,
-}
 const verdict = {
   type: 'object' as const,
   properties: {

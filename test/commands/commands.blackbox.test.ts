@@ -30,7 +30,7 @@ describe('the command line', { timeout: 120_000 }, () => {
     [
       'a model without a file',
       'models:\n  mine: {}\n',
-      /parlance\.yaml:2: `models\.mine` needs either `file` .* or `upstream`/,
+      /parlance\.yaml:2: `models\.mine` needs either `file` .*, `upstream` or `targets`/,
     ],
     [
       'an unknown upstream',

@@ -76,7 +76,7 @@ describe('`parlance tokens`', { timeout: 120_000 }, () => {
 
   test('a model of the settings wins, and an estimate says that it is one', async () => {
     const settings =
-      'upstreams: { a: { base_url: "http://127.0.0.1:9/v1" } }\nmodels: { gpt-4o: { upstream: a, name: "Qwen/Qwen3-32B" } }\naliases: { gpt-4: gpt-4o }\n'
+      'upstreams: { a: { base_url: "http://127.0.0.1:9/v1" } }\nmodels: { gpt-4o: { upstream: a, name: "Qwen/Qwen3-32B", price: { input: 0 } } }\naliases: { gpt-4: gpt-4o }\n'
     await writeFile(join(folder, 'parlance.yaml'), settings)
     try {
       const { stdout, stderr } = await tokens(['--model', 'gpt-4', '-'], 'hello world')

@@ -35,7 +35,7 @@ describe('the page about models', { timeout: 120_000 }, () => {
     await hub[Symbol.asyncDispose]()
   })
 
-  test('holds examples', () => assert.equal(examples.length, 6))
+  test('holds examples', () => assert.equal(examples.length, 11))
 
   for (const { command, prints } of examples)
     test(`prints what it says: ${command}`, async () => {

@@ -50,6 +50,8 @@ export interface TinyOptions {
   pooling?: number
   /** Llama.cpp ends the process on such a file. */
   duplicateToken?: boolean
+  /** Never ends a text of its own accord, at any temperature: for tests that count what comes. */
+  endless?: boolean
 }
 
 /** A llama with random weights: any prompt gives meaningless text, greedy output repeats exactly. */
@@ -70,7 +72,7 @@ export function tinyModel(options: TinyOptions = {}): GgufSource {
     storage,
     data: Float32Array.from({ length: rows * columns }, () => normal() * deviation),
   })
-  return {
+  const source: GgufSource = {
     metadata: {
       ...sizes({ vocabulary: tokens.length, context, dimensions, blocks, feedForward, heads, keyHeads }),
       ...(options.pooling === undefined ? {} : { 'llama.pooling_type': u32(options.pooling) }),
@@ -99,6 +101,25 @@ export function tinyModel(options: TinyOptions = {}): GgufSource {
         matrix(`blk.${i}.ffn_down.weight`, dimensions, feedForward),
       ]).flat(),
     ],
+  }
+  if (options.endless) forbidEnds(source.tensors, dimensions, [tokens.length - 3, tokens.length - 1])
+  return source
+}
+
+/**
+ * Makes dimension 0 a constant that no block changes, and has the rows of these tokens answer to it alone, far below zero: no other
+ * logit comes near, whatever went before.
+ */
+function forbidEnds(tensors: readonly TensorSource[], dimensions: number, ends: readonly number[]): void {
+  for (const { name, data } of tensors) {
+    if (!(data instanceof Float32Array)) throw new Error(`${name} is not in memory`)
+    if (name === 'token_embd.weight') for (let i = 0; i < data.length; i += dimensions) data[i] = 1
+    else if (/attn_output|ffn_down/.test(name)) data.fill(0, 0, name.includes('ffn_down') ? dimensions * 3 : dimensions)
+    else if (name === 'output.weight')
+      for (const token of ends) {
+        data.fill(0, token * dimensions, (token + 1) * dimensions)
+        data[token * dimensions] = -100
+      }
   }
 }
 

@@ -31,7 +31,81 @@ const echoed: JsonSchema = {
   additionalProperties: false,
 }
 
+/** As in the example beside that schema, which has the messages of replies alone. */
+const sent: JsonSchema = {
+  type: 'object',
+  properties: {
+    id: { type: 'string' },
+    role: { enum: ['developer', 'system', 'user', 'tool', 'function'] },
+    content: orNull({ type: 'string' }),
+    content_parts: orNull({ type: 'array', items: { type: 'object', required: ['type'] } }),
+    name: orNull({ type: 'string' }),
+    refusal: { type: 'null' },
+    tool_call_id: { type: 'string' },
+  },
+  required: ['id', 'role', 'content', 'content_parts', 'name', 'refusal'],
+  additionalProperties: false,
+}
+
+/** Lists of the administration as the newest file has them: `null` where the one of 2024 wants a text. */
+const administrationLists = [
+  ...['InviteListResponse', 'ListAuditLogsResponse', 'ProjectApiKeyListResponse', 'ProjectListResponse'],
+  ...['ProjectServiceAccountListResponse', 'ProjectUserListResponse', 'UserListResponse'],
+]
+
 export const allowances: readonly Allowance[] = [
+  ...administrationLists.flatMap(schema =>
+    ['first_id', 'last_id'].map(
+      (name): Allowance => ({
+        eras: ['2024-12-18'],
+        schema,
+        at: ['properties', name],
+        also: { type: 'null' },
+        reason: 'An empty list has no first and no last; the newest file says so.',
+      }),
+    ),
+  ),
+  ...['ProjectServiceAccount', 'ProjectServiceAccountCreateResponse', 'ProjectUser'].map(
+    (schema): Allowance => ({
+      eras: ['2024-12-18'],
+      schema,
+      at: ['properties', 'role'],
+      also: { const: 'none' },
+      reason: 'Without a role in the project, as the newest file has it.',
+    }),
+  ),
+  {
+    eras: ['2024-12-18'],
+    schema: 'ProjectServiceAccountCreateResponse',
+    at: ['properties', 'api_key'],
+    also: { type: 'null' },
+    reason: 'An account can be made without a key since then; the newest file says so.',
+  },
+  {
+    eras: ['2024-12-18'],
+    schema: 'Invite',
+    at: ['properties', 'accepted_at'],
+    also: { type: 'null' },
+    reason: 'Nobody has accepted a pending invite; the newest file says so.',
+  },
+  {
+    eras: ['2026-08-21'],
+    schema: 'ChatCompletionMessageList',
+    at: ['properties', 'data', 'items'],
+    also: sent,
+    reason: 'The messages of a stored completion are those of its request, of any role.',
+  },
+  ...['ChatCompletionList', 'ChatCompletionMessageList'].flatMap(schema =>
+    ['first_id', 'last_id'].map(
+      (name): Allowance => ({
+        eras: ['2026-08-21'],
+        schema,
+        at: ['properties', name],
+        also: { type: 'null' },
+        reason: 'An empty list has no first and no last.',
+      }),
+    ),
+  ),
   ...['CreateCompletionResponse', 'CompletionEvent'].map(
     (schema): Allowance => ({
       eras: ['2023-06-19', '2023-11-28', '2024-12-18', '2026-08-21'],

@@ -26,11 +26,65 @@ const operations = [
   ['GET', '/models/{model}'],
 ] as const
 
-/** Operations that only the older files have. */
-const bygone = [
+/** Operations that only the newer or only the older files have. */
+const sometimes = [
+  ['GET', '/chat/completions'],
+  ['GET', '/chat/completions/{completion_id}'],
+  ['POST', '/chat/completions/{completion_id}'],
+  ['DELETE', '/chat/completions/{completion_id}'],
+  ['GET', '/chat/completions/{completion_id}/messages'],
   ['POST', '/edits'],
   ['GET', '/engines'],
   ['GET', '/engines/{engine_id}'],
+  ['GET', '/organization/admin_api_keys'],
+  ['POST', '/organization/admin_api_keys'],
+  ['GET', '/organization/admin_api_keys/{key_id}'],
+  ['DELETE', '/organization/admin_api_keys/{key_id}'],
+  ['GET', '/organization/users'],
+  ['GET', '/organization/users/{user_id}'],
+  ['POST', '/organization/users/{user_id}'],
+  ['DELETE', '/organization/users/{user_id}'],
+  ['GET', '/organization/invites'],
+  ['POST', '/organization/invites'],
+  ['GET', '/organization/invites/{invite_id}'],
+  ['DELETE', '/organization/invites/{invite_id}'],
+  ['GET', '/organization/projects'],
+  ['POST', '/organization/projects'],
+  ['GET', '/organization/projects/{project_id}'],
+  ['POST', '/organization/projects/{project_id}'],
+  ['POST', '/organization/projects/{project_id}/archive'],
+  ['GET', '/organization/projects/{project_id}/users'],
+  ['POST', '/organization/projects/{project_id}/users'],
+  ['GET', '/organization/projects/{project_id}/users/{user_id}'],
+  ['POST', '/organization/projects/{project_id}/users/{user_id}'],
+  ['DELETE', '/organization/projects/{project_id}/users/{user_id}'],
+  ['GET', '/organization/projects/{project_id}/service_accounts'],
+  ['POST', '/organization/projects/{project_id}/service_accounts'],
+  ['GET', '/organization/projects/{project_id}/service_accounts/{service_account_id}'],
+  ['POST', '/organization/projects/{project_id}/service_accounts/{service_account_id}'],
+  ['DELETE', '/organization/projects/{project_id}/service_accounts/{service_account_id}'],
+  ['POST', '/organization/projects/{project_id}/service_accounts/{service_account_id}/api_keys'],
+  ['GET', '/organization/projects/{project_id}/api_keys'],
+  ['GET', '/organization/projects/{project_id}/api_keys/{api_key_id}'],
+  ['DELETE', '/organization/projects/{project_id}/api_keys/{api_key_id}'],
+  ['GET', '/organization/audit_logs'],
+  ['GET', '/organization/usage/completions'],
+  ['GET', '/organization/usage/embeddings'],
+  ['GET', '/organization/usage/moderations'],
+  ['GET', '/organization/usage/images'],
+  ['GET', '/organization/usage/audio_speeches'],
+  ['GET', '/organization/usage/audio_transcriptions'],
+  ['GET', '/organization/usage/vector_stores'],
+  ['GET', '/organization/usage/code_interpreter_sessions'],
+  ['GET', '/organization/costs'],
+  ['GET', '/organization/spend_limit'],
+  ['POST', '/organization/spend_limit'],
+  ['DELETE', '/organization/spend_limit'],
+  ['GET', '/organization/projects/{project_id}/spend_limit'],
+  ['POST', '/organization/projects/{project_id}/spend_limit'],
+  ['DELETE', '/organization/projects/{project_id}/spend_limit'],
+  ['GET', '/organization/projects/{project_id}/rate_limits'],
+  ['POST', '/organization/projects/{project_id}/rate_limits/{rate_limit_id}'],
 ] as const
 
 /**
@@ -72,7 +126,10 @@ async function write(file: string): Promise<void> {
 /** The replies of the operations, the roots, and every schema that these reach. */
 export function cut(spec: Spec, source: string): Cut {
   const replies = Object.fromEntries(
-    [...operations, ...bygone.filter(([, path]) => spec.paths[path] !== undefined)].map(([method, path]) => {
+    [
+      ...operations,
+      ...sometimes.filter(([method, path]) => spec.paths[path]?.[method.toLowerCase()] !== undefined),
+    ].map(([method, path]) => {
       const response = spec.paths[path]?.[method.toLowerCase()]?.responses['200']
       const schema = response?.content['application/json']?.schema
       if (schema === undefined) throw new Error(`${method} ${path} has no reply.`)

@@ -148,7 +148,8 @@ test('what is wrong is said with its place', () => {
 test('an operation without a schema is an error, not a pass', () => {
   for (const [method, path] of [
     ['POST', '/v1/rerank'],
-    ['GET', '/v1/chat/completions'],
+    ['PUT', '/v1/chat/completions'],
+    ['GET', '/v1/chat/completions/a/b'],
     ['GET', '/v1/models/a/b'],
   ] as const) {
     assert.deepEqual(validateReply('2026-08-21', method, path, 200, {}), [

@@ -21,7 +21,8 @@ export type Era = (typeof eras)[number]
 export function validateReply(era: Era, method: string, path: string, status: number, body: unknown): string[] {
   const gate = gateOf(era)
   if (status >= 400) return problems(gate.error, body)
-  const validate = gate.replies.get(`${method.toUpperCase()} ${templateOf(path)}`)
+  const template = templateOf(`${method.toUpperCase()} ${plainPath(path)}`, gate.replies.keys())
+  const validate = template === undefined ? undefined : gate.replies.get(template)
   return validate === undefined ? [`no schema of ${era} for ${method} ${path}`] : problems(validate, body)
 }
 
@@ -86,13 +87,22 @@ function readable({ instancePath, message = 'is wrong', params }: ErrorObject): 
   return `${instancePath === '' ? '/' : instancePath} ${message}${allowed}`
 }
 
-/** `/v1/models/ada` is `/models/{model}`; an engine's completions and embeddings are those of the path without it. */
-function templateOf(path: string): string {
+/** Without `/v1` and question; an engine's completions and embeddings are those of the path without it. */
+function plainPath(path: string): string {
   const plain = path.replace(/\?.*$/, '').replace(/^\/v1(?=\/)/, '')
-  return plain
-    .replace(/^\/models\/[^/]+$/, '/models/{model}')
-    .replace(/^\/engines\/[^/]+$/, '/engines/{engine_id}')
-    .replace(/^\/engines\/[^/]+(?=\/)/, '')
+  return plain.replace(/^\/engines\/[^/]+(?=\/)/, '')
+}
+
+/** `GET /models/ada` is `GET /models/{model}`, and so on. Of several the one that names the most steps is meant. */
+function templateOf(asked: string, templates: Iterable<string>): string | undefined {
+  const given = asked.split('/')
+  const literal = (template: string) => template.split('/').filter(step => !step.startsWith('{')).length
+  return [...templates]
+    .filter(template => {
+      const steps = template.split('/')
+      return steps.length === given.length && steps.every((step, at) => step.startsWith('{') || step === given[at])
+    })
+    .sort((a, b) => literal(b) - literal(a))[0]
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

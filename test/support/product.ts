@@ -16,6 +16,8 @@ export interface ProductOptions {
   yaml?: string
   /** Settings of the environment, beside the ones every test needs. */
   env?: Record<string, string>
+  /** Of `serve`. */
+  args?: string[]
 }
 
 /** The product as a user runs it: its real command, in a process and a data folder of its own. */
@@ -44,12 +46,12 @@ export interface Product extends AsyncDisposable {
 export const testKey = 'sk-test-Qm3vX9pLw2RtZ7bNcK5yH8dJ4gF6sA1e'
 
 /** Starts the product and waits for its ready line. @throws Error with all that was printed, when there is none */
-export async function startProduct({ yaml, env = {} }: ProductOptions = {}): Promise<Product> {
+export async function startProduct({ yaml, env = {}, args = [] }: ProductOptions = {}): Promise<Product> {
   const folder = await mkdtemp(join(tmpdir(), 'parlance-test-'))
   const dataDir = join(folder, 'data')
   const settings = join(folder, 'parlance.yaml')
   await writeFile(settings, yaml ?? '')
-  const child = launch(['serve'], folder, {
+  const child = launch(['serve', ...args], folder, {
     PARLANCE_PORT: '0',
     PARLANCE_DATA_DIR: dataDir,
     PARLANCE_BOOTSTRAP_KEY: testKey,

@@ -71,7 +71,7 @@ describe('on the wire', { timeout: 120_000 }, () => {
       assert.ok(text.endsWith('\n\n'))
       const frames = text.slice(0, -2).split('\n\n')
       assert.equal(frames.pop(), 'data: [DONE]')
-      assert.ok(frames.length >= 4)
+      assert.ok(frames.length >= 2, 'one for each choice at least')
       for (const frame of frames) {
         assert.match(frame, /^data: \{.*\}$/, 'one line, no event name, no comment')
         assert.equal(JSON.stringify(JSON.parse(frame.slice(6))), frame.slice(6), 'compact JSON')
@@ -110,7 +110,8 @@ describe('on the wire', { timeout: 120_000 }, () => {
 
   test('a wrong method is a 405 that says which are allowed', async () => {
     for (const [method, path, allow] of [
-      ['GET', '/v1/chat/completions', 'POST'],
+      ['DELETE', '/v1/chat/completions', 'POST'],
+      ['PUT', '/v1/chat/completions/chatcmpl-1', 'DELETE'],
       ['PUT', '/v1/embeddings', 'POST'],
       ['PATCH', '/v1/completions', 'POST'],
       ['POST', '/v1/models', 'GET'],

@@ -24,14 +24,21 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 async function load(settings: LoadMessage): Promise<void> {
   try {
     // Arrives while llama.cpp reads the model.
-    const arriving = settings.encoding === undefined ? import('./replies.ts') : import('./vectors.ts')
+    const arriving = settings.encoding === undefined ? replies(settings.template) : import('./vectors.ts')
     const model = await loadModel(settings)
     const room = await arriving
     work = 'Replies' in room ? new room.Replies(model, settings, send) : new room.Vectors(model, settings, send)
-    send({ type: 'loaded', millis: model.millis })
+    send({ type: 'loaded', millis: model.millis, residentBytes: process.memoryUsage.rss() })
   } catch (error) {
     send({ type: 'failed', reason: error instanceof Error ? error.message : 'unknown error' })
   }
+}
+
+/** Asks the template what it does, so that the first chat need not wait for the answers. */
+async function replies(template: LoadMessage['template']) {
+  const [room, { dialectFor }] = await Promise.all([import('./replies.ts'), import('./conversing.ts')])
+  if (template !== null) dialectFor(template.source)
+  return room
 }
 
 function control(to: Replies | Vectors, { type, id }: ControlMessage): void {

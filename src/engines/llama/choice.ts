@@ -37,6 +37,8 @@ export interface ChoiceSettings {
 export class Choice implements Task {
   readonly request: number
   readonly prompt: readonly number[]
+  readonly tenant: string | undefined
+  readonly cacheKey: string | undefined
   /** Present only where the prompt's own tokens are measured. */
   readonly prompted?: NonNullable<Task['prompted']>
   readonly makeGauge?: () => Gauge
@@ -61,6 +63,8 @@ export class Choice implements Task {
     this.#tell = tell
     this.request = request.id
     this.prompt = prompt.tokens
+    this.tenant = request.tenant
+    this.cacheKey = request.cacheKey
     const decode = settings.parser ? model.legible : model.text
     this.#reply = new ReplyText(tokens => decode(tokens), prompt.tokens.slice(-4), request.stop)
     const { logprobs } = request

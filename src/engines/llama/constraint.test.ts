@@ -98,7 +98,7 @@ describe('the grammar of demanded calls', () => {
       assert.ok(!grammar.matches(wrong), wrong)
     const glm = demanded('glm', [search])
     const rest =
-      '<arg_key>words</arg_key>\n<arg_value>a</arg_value>\n<arg_key>order</arg_key>\n<arg_value>new</arg_value>\n<arg_key>pages</arg_key>\n<arg_value>[3]</arg_value>\n</tool_call>'
+      '\n<arg_key>words</arg_key>\n<arg_value>a</arg_value>\n<arg_key>order</arg_key>\n<arg_value>new</arg_value>\n<arg_key>pages</arg_key>\n<arg_value>[3]</arg_value>\n</tool_call>'
     assert.ok(matcher(forcedGrammar(glm.callable, glm.forced)).matches(rest))
     const patterned = structuredClone(search)
     Object.assign(patterned.function.parameters ?? {}, {
@@ -131,7 +131,7 @@ describe('the grammar of demanded calls', () => {
 describe('the grammar of a reply that may call', () => {
   it('is any text that holds no mark of a call, and calls behind it', () => {
     const { callable } = demanded('qwen', [weather, now])
-    const grammar = matcher(textOrCalls(callable))
+    const grammar = matcher(textOrCalls(callable, ''))
     const call = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
     for (const text of [
       '',
@@ -152,6 +152,16 @@ describe('the grammar of a reply that may call', () => {
       '\n[',
       `${call} and`,
     ])
+      assert.ok(!grammar.matches(text), text)
+  })
+
+  it('is a row of recipients where the family has them', () => {
+    const { callable } = demanded('functionary', [weather, now])
+    const grammar = matcher(textOrCalls(callable, 'all\n'))
+    const call = 'get_weather\n{"city": "Oslo"}'
+    for (const text of [call, `${call}>>>now\n{}`, 'all\nHello. 1 >> 0', `all\nLet me see.\n>>>${call}`])
+      assert.ok(grammar.matches(text), text)
+    for (const text of ['Hello', 'get_weather\n{"town"', 'all\nHm>>>other', `${call} and`])
       assert.ok(!grammar.matches(text), text)
   })
 

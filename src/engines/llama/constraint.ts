@@ -1,9 +1,10 @@
 import { Fault, fault } from '../../lib/faults.ts'
 import { isRecord } from '../../wire/walk.ts'
-import { spelt } from './dialects/choice.ts'
-import type { CallFraming, ForcedCall, FunctionTool } from './dialects/index.ts'
+import type { CallFraming, ForcedCall, FunctionTool, RowFraming } from './dialects/index.ts'
+import { spelt } from './dialects/writing.ts'
 import { callsMax, checkStrict, jsonGrammar, type Place, schemaToGrammar, toolCallGrammar } from './grammar/index.ts'
 import { literal } from './grammar/rules.ts'
+import { spelled, spellingParts } from './grammar/slots.ts'
 import type { ReplyFormat, ToolsAsked } from './protocol.ts'
 
 /** What a reply may call, and how. */
@@ -27,94 +28,150 @@ export function formatGrammar({ name, schema, strict }: ReplyFormat): string {
 }
 
 /** The grammar of what follows a forced beginning of a call. @throws fault.invalidValue for parameters that cannot be enforced */
-export function forcedGrammar(callable: Callable, { continues }: ForcedCall): string {
-  return callsGrammar(callable, continues)
+export function forcedGrammar(callable: Callable, { written }: ForcedCall): string {
+  return callsGrammar(callable, written)
 }
 
 /** The grammar of a reply that is JSON, or calls where there are tools. @param opening stands before the JSON */
 export function formatOrCalls(format: string, callable: Callable | null, opening: string): string {
   const json = opening === '' ? 'f-root' : `${literal(opening)} f-root`
   if (callable === null) return [`root ::= ${json}`, renamed(format, 'f-')].join('\n')
-  return [`root ::= ${json} | c-root`, renamed(format, 'f-'), renamed(callsGrammar(callable, null), 'c-')].join('\n')
+  return [`root ::= ${json} | c-root`, renamed(format, 'f-'), renamed(callsGrammar(callable), 'c-')].join('\n')
 }
 
-/** The grammar of a reply that is any text, or text and then calls. */
-export function textOrCalls(callable: Callable): string {
-  const { open, before } = callable.framing
-  const start = open + before
-  // What is read as the beginning of a call must become one.
-  const marker = /^(<[^<>]+>|\[[A-Z_]+\])/.exec(start)?.[0] ?? start
-  return [...textRules(marker, 'c-root'), renamed(callsGrammar(callable, null), 'c-')].join('\n')
+/** The grammar of a reply that is any text, or text and then calls. @param opening stands before the text */
+export function textOrCalls(callable: Callable, opening: string): string {
+  const calls = renamed(callsGrammar(callable), 'c-')
+  const { separator } = callable.framing
+  const marker = markerOf(callable.framing)
+  if (marker !== '') return [...textRules(marker, 'c-root'), calls].join('\n')
+  // Functionary: a reply is a row of recipients, and the first one has no mark.
+  const next = separator ?? '\n'
+  const name = (state: number) => `t${state}`
+  return [`root ::= c-root | ${literal(opening)} t0`, ...textStates(next, name, `${literal(next)} c-root`), calls].join(
+    '\n',
+  )
+}
+
+/** What is read as the beginning of a call must become one. */
+function markerOf({ open, before }: CallFraming): string {
+  const [start = ''] = spellingParts((open + before).trimStart())
+  return /^(<[^<>]+>|\[[A-Z_]+\])/.exec(start)?.[0] ?? start
 }
 
 /** Whether one of the tools asks for arguments that fit its schema exactly. */
 export const someStrict = (tools: readonly FunctionTool[]) => tools.some(tool => tool.function.strict === true)
 
-function callsGrammar(callable: Callable, started: 'name' | 'arguments' | null): string {
-  const { tools, framing } = callable
-  if (framing.parameters !== null) return rowCalls(callable, started)
-  const { before, between } = framing
-  const [after, close] = [framing.after, framing.close].map(text => (callable.ends(text) ? '' : text)) as [
-    string,
-    string,
-  ]
-  const head = (tool: FunctionTool) => spelt(tool.function.name, framing) + between
-  const [only] = tools
-  const next = framing.separator ?? ''
+/** @param told what the prompt holds of the first call's spelling */
+function callsGrammar(callable: Callable, told = ''): string {
+  const { tools, framing, most } = callable
+  if (framing.parameters !== null) return rowCalls(callable, framing.parameters, told)
+  const { open, separator } = framing
+  const { after, close } = unended(callable)
   // What the prompt has of the first call, each later one has before it.
-  const common = started === null ? '' : started === 'name' || only === undefined ? before : before + head(only)
+  const common = told.slice(open.length)
   return toolCallGrammar({
     calls: tools.map(tool => ({
-      prefix: started === null ? before + head(tool) : started === 'name' ? head(tool) : '',
+      prefix: headOf(tool, framing).slice(common.length),
       suffix: after,
       ...parametersOf(tool, callable.asked),
     })),
-    opening: started === null ? framing.open : '',
-    separator: next + common,
+    opening: open.slice(told.length),
+    separator: (separator ?? '') + common,
     closing: close,
-    most: framing.separator === null ? 1 : (callable.most ?? callsMax),
+    most: separator === null ? 1 : (most ?? callsMax),
   }).text
 }
 
+const headOf = (tool: FunctionTool, framing: CallFraming) =>
+  framing.before + spelt(tool.function.name, framing) + framing.between
+
+/** What stands behind the arguments, up to a token that ends the reply: it is not for the grammar to demand. */
+function unended({ framing, ends }: Callable): Pick<CallFraming, 'after' | 'close'> {
+  const cut = (text: string) => {
+    const end = [...text.matchAll(/<[^<>]+>/g)].find(([tag]) => ends(tag))
+    return end === undefined ? text : text.slice(0, end.index)
+  }
+  const after = cut(framing.after)
+  return { after, close: after === framing.after ? cut(framing.close) : '' }
+}
+
 /** Calls whose arguments are rows of a name and a value: text as it is, anything else as JSON. */
-function rowCalls({ tools, framing, asked, most, ends }: Callable, started: 'name' | 'arguments' | null): string {
-  const head = (tool: FunctionTool) => literal(spelt(tool.function.name, framing) + framing.between)
-  const after = literal(ends(framing.after) ? '' : framing.after)
-  const start = literal(framing.open + framing.before)
-  const first = { name: 'call', arguments: `rows-0 ${after}`, none: `${start} call` }[started ?? 'none']
-  const single = framing.separator === null || most === 1
+function rowCalls(callable: Callable, form: RowFraming, told: string): string {
+  const { tools, framing, asked, most } = callable
+  const { open, separator } = framing
+  const { after, close } = unended(callable)
+  const common = told.slice(open.length)
+  const next = separator === null || most === 1 ? '' : ` | ${spelled(separator + common)} call next`
   return [
-    `root ::= ${first} next ${literal(framing.close)}`,
-    `next ::= ""${single ? '' : ` | ${literal((framing.separator ?? '') + framing.before)} call next`}`,
-    `call ::= ${tools.map((tool, i) => `${head(tool)} rows-${i} ${after}`).join(' | ')}`,
-    ...tools.flatMap((tool, i) => rowsOf(tool, `${i}`, framing, placeOf(tool, asked))),
+    `root ::= ${spelled(open.slice(told.length))} call next ${spelled(close)}`,
+    `next ::= ""${next}`,
+    `call ::= ${tools.map((tool, i) => `${spelled(headOf(tool, framing).slice(common.length))} rows-${i} ${spelled(after)}`).join(' | ')}`,
+    ...tools.flatMap((tool, i) => rowRules({ tool, id: `${i}`, form, place: placeOf(tool, asked) })),
   ].join('\n')
 }
 
+interface Rows {
+  readonly tool: FunctionTool
+  readonly id: string
+  readonly form: RowFraming
+  readonly place: Place
+}
+
 /** Rules for the rows of one tool's arguments, in the order of its schema. */
-function rowsOf(
-  { function: tool }: FunctionTool,
-  id: string,
-  { parameters: row }: CallFraming,
-  place: Place,
-): string[] {
+function rowRules({ tool: { function: tool }, id, form, place }: Rows): string[] {
   const { properties = {}, required = [], ...rest } = schemaOf(tool.parameters)
-  if (tool.strict === true) checkStrict(tool.parameters ?? {}, place)
+  const strict = tool.strict === true
+  if (strict) checkStrict(tool.parameters ?? {}, place)
   const rules: string[] = []
-  const rows = Object.entries(properties).map(([key, schema], k) => {
+  const entries = Object.entries(properties)
+  const rows = entries.map(([key, schema], k) => {
     const name = `value-${id}-${k}`
     const below = { ...place, param: `${place.param}.properties.${key}` }
-    const value = valueGrammar({ ...rest.definitions, ...objectOf(schema) }, below, tool.strict === true)
-    rules.push(...(value === null ? [`${name}-root ::= [^<]+`] : [renamed(value, `${name}-`)]))
-    const text = `${literal((row?.before ?? '') + key + (row?.between ?? ''))} ${name}-root ${literal(row?.after ?? '')}`
-    return required.includes(key) ? text : `(${text})?`
+    const own = objectOf(schema)
+    const value = valueGrammar({ ...rest.definitions, ...own }, below, { strict, python: form.python })
+    const around = isTextual(own) || form.other === null ? form : form.other
+    rules.push(...(value === null ? freeText(name, around.after, form.cdata) : [renamed(value, `${name}-`)]))
+    return `${literal(form.before + key + around.between)} ${name}-root ${literal(around.after)}`
   })
-  return [`rows-${id} ::= ${rows.length === 0 ? '""' : rows.join(' ')}`, ...rules]
+  // Rows that may be left out: what joins two rows stands before each but the first.
+  const mark = literal(form.separator)
+  for (const [k, row] of rows.entries()) {
+    const must = required.includes(entries[k]?.[0])
+    rules.push(`first-${id}-${k} ::= ${row} later-${id}-${k + 1}${must ? '' : ` | first-${id}-${k + 1}`}`)
+    rules.push(`later-${id}-${k} ::= ${mark} ${row} later-${id}-${k + 1}${must ? '' : ` | later-${id}-${k + 1}`}`)
+  }
+  const end = rows.length
+  return [`rows-${id} ::= first-${id}-0`, `first-${id}-${end} ::= ""`, `later-${id}-${end} ::= ""`, ...rules]
+}
+
+const isTextual = ({ type, enum: values }: Readonly<Record<string, unknown>>) =>
+  type === 'string' || (Array.isArray(values) && values.every(one => typeof one === 'string'))
+
+/** Any text that does not hold what stands behind it. */
+function freeText(name: string, after: string, cdata: boolean): string[] {
+  const mark = after.trim()
+  if (cdata) {
+    const quoted = textStates(']]>', state => `${name}-q${state}`)
+    return [`${name}-root ::= [^<>&]* | "<![CDATA[" ${name}-q0 "]]>"`, ...quoted]
+  }
+  if (/^['"]/.test(mark)) {
+    const quote = escaped(mark.charAt(0))
+    return [`${name}-root ::= ([^\\\\${quote}] | "\\\\" [\\\\${quote}bfnrt])*`]
+  }
+  const marker = /^<[^<>]+>/.exec(mark)?.[0] ?? mark
+  if (marker === '') return [`${name}-root ::= [^,)\\]}]*`]
+  return textStates(marker, state => `${name}-${state === 0 ? 'root' : `t${state}`}`)
 }
 
 /** Null: any text. @throws fault.unsupportedValue for what strict arguments promise about texts, which are not quoted here */
-function valueGrammar(schema: Readonly<Record<string, unknown>>, place: Place, strict: boolean): string | null {
+function valueGrammar(
+  schema: Readonly<Record<string, unknown>>,
+  place: Place,
+  { strict, python }: { readonly strict: boolean; readonly python: boolean },
+): string | null {
   const { type, enum: values } = schema
+  if (type === 'boolean' && python && values === undefined) return 'root ::= "True" | "False" | "true" | "false"'
   if (Array.isArray(values) && values.length > 0 && values.every(one => typeof one === 'string'))
     return `root ::= ${values.map(one => literal(one)).join(' | ')}`
   if (type !== 'string') return grammarOrNull(schema, place, strict)
@@ -178,30 +235,44 @@ function placeOf(tool: FunctionTool, { tools, older }: ToolsAsked) {
 }
 
 /**
- * Rules of a text that does not hold the marker, and may end with `calls` at any place: one rule for each number of characters of the
- * marker that the text so far ends with. JSON at its beginning would be read as a call too: it must be one.
+ * Rules of a text that does not hold the marker, and may end with `calls` at any place. JSON at its beginning would be read as a call
+ * too: it must be one.
  */
 function textRules(marker: string, calls: string): string[] {
+  const refused = ['{', '[', ' ', '\n', '\t', '\r']
+  const root = textState({ marker, name: state => `t${state}`, state: 0, calls, refused })
+  return [`root ::= ${root} | [ \\n\\t\\r] root`, ...textStates(marker, state => `t${state}`, calls)]
+}
+
+/** One rule for each number of characters of the marker that the text so far ends with. */
+function textStates(marker: string, name: (state: number) => string, calls?: string): string[] {
+  return [...marker].map((_, state) => `${name(state)} ::= ${textState({ marker, name, state, calls, refused: [] })}`)
+}
+
+interface TextState {
+  readonly marker: string
+  readonly name: (state: number) => string
+  /** How many characters of the marker the text ends with. */
+  readonly state: number
+  readonly calls: string | undefined
+  readonly refused: readonly string[]
+}
+
+function textState({ marker, name, state, calls, refused }: TextState): string {
   const characters = [...marker]
-  const reached = (count: number, character: string): number => {
-    const text = characters.slice(0, count).join('') + character
-    for (let length = Math.min(count + 1, characters.length); length > 0; length--)
+  const reached = (character: string): number => {
+    const text = characters.slice(0, state).join('') + character
+    for (let length = Math.min(state + 1, characters.length); length > 0; length--)
       if (text.endsWith(characters.slice(0, length).join(''))) return length
     return 0
   }
-  const rule = (name: string, count: number, refused: readonly string[], further: readonly string[]) => {
-    const told = [...new Set(characters)].filter(character => !refused.includes(character))
-    const steps = told
-      .map(character => [character, reached(count, character)] as const)
-      .filter(([, next]) => next < characters.length)
-      .map(([character, next]) => `${literal(character)} t${next}`)
-    const other = `[^${[...new Set([...characters, ...refused])].map(escaped).join('')}] t0`
-    return `${name} ::= ${['""', calls, ...steps, other, ...further].join(' | ')}`
-  }
-  return [
-    rule('root', 0, ['{', '[', ' ', '\n', '\t', '\r'], ['[ \\n\\t\\r] root']),
-    ...characters.map((_, count) => rule(`t${count}`, count, [], [])),
-  ]
+  const told = [...new Set(characters)].filter(character => !refused.includes(character))
+  const steps = told
+    .map(character => [character, reached(character)] as const)
+    .filter(([, next]) => next < characters.length)
+    .map(([character, next]) => `${literal(character)} ${name(next)}`)
+  const other = `[^${[...new Set([...characters, ...refused])].map(escaped).join('')}] ${name(0)}`
+  return ['""', ...(calls === undefined ? [] : [calls]), ...steps, other].join(' | ')
 }
 
 /** A character inside a class of GBNF. */

@@ -30,6 +30,14 @@ const promptEnd = 64
 const grammars = { countMax: 64, charactersMax: 4_194_304 } as const
 const noTools: ToolsAsked = { tools: [], choice: 'none', parallel: true, older: false }
 
+let latest: { readonly source: string; readonly dialect: Dialect } | undefined
+
+/** The dialect of a template; that of the last one is kept, since a process speaks with one model. */
+export function dialectFor(source: string): Dialect {
+  if (latest?.source !== source) latest = { source, dialect: dialectOf(source) }
+  return latest.dialect
+}
+
 /** Speaks with a model through its chat template, in the words of its family. */
 export class Conversing {
   readonly dialect: Dialect
@@ -42,7 +50,7 @@ export class Conversing {
   constructor(settings: TemplateSettings, ends: (spelling: string) => boolean) {
     this.#template = new ChatTemplate(settings)
     this.#source = settings.source
-    this.dialect = dialectOf(settings.source)
+    this.dialect = dialectFor(settings.source)
     this.#ends = ends
   }
 
@@ -59,7 +67,7 @@ export class Conversing {
       .slice(-promptEnd)
     const chosen = free.forced === null ? free : dialect.choose({ ...asked, prompt })
     const constrained = chosen.forced !== null || format !== undefined || someStrict(chosen.tools)
-    const prefix = chosen.forced?.prefix ?? (format === undefined ? [] : closed(prompt))
+    const prefix = chosen.forced?.prefix ?? (format === undefined ? [] : control(dialect.thoughtEnd(prompt)))
     return {
       pieces: [...rendered, ...prefix],
       opening: prefix.map(({ text }) => text).join(''),
@@ -91,28 +99,23 @@ export class Conversing {
       return { asked, tools: some, framing, most: callsMax, ends: this.#ends }
     }
     if (forced !== null) return forcedGrammar(callable(forced.names), forced)
-    if (format === undefined) return textOrCalls(callable())
+    if (format === undefined) return textOrCalls(callable(), this.dialect.answer.open)
     const json = formatGrammar(format)
-    const opening = this.dialect.family === 'harmony' ? '<|channel|>final<|message|>' : ''
+    const opening = this.dialect.answer.open
     return tools.length > 0 || opening !== ''
       ? formatOrCalls(json, tools.length > 0 ? callable() : null, opening)
       : json
   }
 }
 
-/** A thought that the template has begun ends at once: JSON inside it would be part of it. */
-function closed(prompt: string): PromptPiece[] {
-  const end = prompt.trimEnd()
-  const close = end.endsWith('<think>') ? '</think>' : end.endsWith('[THINK]') ? '[/THINK]' : null
-  return close === null ? [] : [{ text: `\n${close}\n\n`, control: true }]
-}
+const control = (text: string): PromptPiece[] => (text === '' ? [] : [{ text, control: true }])
 
 /**
  * What a template is told of `reasoning_effort`: the word itself where it prints it, and whether to think at all where it can switch
  * that off.
  * @throws fault.unsupportedValue where the template makes no difference
  */
-function effortSettings(effort: string | undefined, source: string): Record<string, string | boolean> {
+export function effortSettings(effort: string | undefined, source: string): Record<string, string | boolean> {
   if (effort === undefined) return {}
   const words = source.includes('reasoning_effort')
     ? ['low', 'medium', 'high']

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { checkGguf, type ModelFile } from '../../gguf/check.ts'
+import { footprint } from '../../gguf/footprint.ts'
 import { type Purpose, pooling, type Use, useOf } from '../../gguf/purpose.ts'
 import type { EncodingSettings, TemplateSettings } from './protocol.ts'
 import { contextDefaultMax, type Settings } from './settings.ts'
@@ -21,6 +22,8 @@ export interface Description {
   readonly probabilities: boolean
   /** The same for the same file and settings: `fp_` and 10 hex digits. */
   readonly fingerprint: string
+  /** What its process will take, as far as the header tells. */
+  readonly memoryBytes: number | undefined
 }
 
 /**
@@ -54,7 +57,27 @@ export async function describeFile(settings: Settings): Promise<Description> {
     dimensions:
       header.number(`${architecture}.embedding_length_out`) ?? header.number(`${architecture}.embedding_length`) ?? 0,
     fingerprint: await fingerprint(settings, model, context),
+    memoryBytes: await memoryBytes(settings, model, { context, use }),
   }
+}
+
+/** Measured: a process with a model that weighs nothing. */
+const processBytes = 112 * 1024 * 1024
+
+/** As `model.ts` makes the context. */
+async function memoryBytes(
+  { slots, batch, adapter }: Settings,
+  model: ModelFile,
+  { context, use }: { context: number; use: Use },
+): Promise<number | undefined> {
+  const found = footprint(
+    model,
+    use.purpose === 'generate'
+      ? { context, sequences: slots, batch: Math.max(batch, slots) }
+      : { context, sequences: 1, batch: use.causal ? Math.min(batch, context) : context },
+  )
+  const adapterBytes = adapter === undefined ? 0 : (await stat(adapter)).size
+  return found && processBytes + found.weightsBytes + found.cacheBytes + found.computeBytes + adapterBytes
 }
 
 async function checked(file: string): Promise<ModelFile> {

@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Fault, fault } from '../../lib/faults.ts'
 import { describe as describeError } from '../../lib/log.ts'
+import { residentBytes } from '../../lib/memory.ts'
 import { compileCacheDir, sibling } from '../../lib/modules.ts'
 import type { EngineStatus } from '../engine.ts'
 import { Feed } from './feed.ts'
@@ -32,8 +34,7 @@ export class Host {
   #child: Child | undefined
   #failedAt = Number.NEGATIVE_INFINITY
   #nextId = 1
-  /** What the file says, once it was read. */
-  description: Description | undefined
+  #read: { readonly version: string; readonly description: Description } | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -44,6 +45,26 @@ export class Host {
     return this.#child?.pid
   }
 
+  /** What the file says, once it was read. */
+  get description(): Description | undefined {
+    return this.#read?.description
+  }
+
+  /** What the process takes. What lies in a GPU is not told: there the estimate stands for all of it. */
+  get bytes(): number {
+    const bytes = this.#child?.bytes ?? 0
+    return bytes === 0 || this.#settings.gpu === false ? bytes : Math.max(bytes, this.description?.memoryBytes ?? 0)
+  }
+
+  /** What the process will take; undefined for a file that cannot be used, of which `load` tells why. */
+  async estimateBytes(): Promise<number | undefined> {
+    if (this.#isLeftAlone()) return undefined
+    return this.#describe().then(
+      ({ memoryBytes }) => memoryBytes,
+      () => undefined,
+    )
+  }
+
   status(): EngineStatus {
     return this.#detail === undefined ? { state: this.#state } : { state: this.#state, detail: this.#detail }
   }
@@ -51,7 +72,7 @@ export class Host {
   /** Starts the process unless it runs. @throws fault.modelLoadFailed */
   async load(): Promise<Running> {
     if (this.#state === 'closed') throw fault.modelClosed(this.#settings.name)
-    if (this.#running === undefined && this.#settings.clock.monotonic() - this.#failedAt < retryAfterMs)
+    if (this.#running === undefined && this.#isLeftAlone())
       throw fault.modelLoadFailed(this.#settings.name, this.#detail ?? 'unknown reason')
     this.#running ??= this.#start()
     return this.#running
@@ -107,8 +128,7 @@ export class Host {
       // The process starts while the file is checked, but hears of the file only afterwards.
       child = new Child(settings)
       this.#child = child
-      const description = await describeFile(settings)
-      this.description = description
+      const description = await this.#describe()
       const loaded = await child.load(description)
       if (this.#child !== child) throw new Error('The engine was closed while it was loading')
       this.#state = 'ready'
@@ -127,6 +147,19 @@ export class Host {
       this.#failed(error, child)
       throw fault.modelLoadFailed(settings.name, this.#detail ?? 'unknown reason', error)
     }
+  }
+
+  /** What the file says; it is read again only when it has changed. */
+  async #describe(): Promise<Description> {
+    const version = await versionOf(this.#settings)
+    if (this.#read !== undefined && this.#read.version === version) return this.#read.description
+    const description = await describeFile(this.#settings)
+    this.#read = { version, description }
+    return description
+  }
+
+  #isLeftAlone(): boolean {
+    return this.#settings.clock.monotonic() - this.#failedAt < retryAfterMs
   }
 
   #failed(error: unknown, child: Child | undefined): void {
@@ -160,6 +193,17 @@ export class Host {
   }
 }
 
+/** Another text means: another file, or another adapter. */
+async function versionOf({ file, adapter = file }: Settings): Promise<string> {
+  const version = async (path: string) => {
+    const { ino, size, mtimeMs } = await stat(path)
+    return `${ino} ${size} ${mtimeMs}`
+  }
+  // Whoever reads a file that is not there tells it in words.
+  const versions = await Promise.all([file, adapter].map(path => version(path).catch(() => 'none')))
+  return versions.join(', ')
+}
+
 /** A request before it has a number. */
 export type Asked = DistributiveOmit<ChatMessage | CompleteMessage | EncodeMessage, 'id'>
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -190,12 +234,13 @@ export class Child {
   readonly #gone: Promise<string>
   #stderr = ''
   #ending = false
+  #loadedBytes = 0
   #answer: (message: FromChild) => void = () => {}
 
   constructor(settings: Settings) {
     this.#settings = settings
     this.#process = fork(sibling(import.meta.url, './child'), [], {
-      env: { ...compileCache(), ...settings.environment },
+      env: { ...compileCache(), UV_THREADPOOL_SIZE: `${workers(settings.threads)}`, ...settings.environment },
       execArgv: [`--max-old-space-size=${heapMegabytes}`],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       windowsHide: true,
@@ -219,6 +264,11 @@ export class Child {
     return this.#process.pid
   }
 
+  /** What it takes: now, where the system tells, otherwise as of when the model was loaded. */
+  get bytes(): number {
+    return (this.pid === undefined ? undefined : residentBytes(this.pid)) ?? this.#loadedBytes
+  }
+
   /** @throws Error with the reason when the process says so, ends, or takes too long */
   async load(description: Description): Promise<LoadedMessage> {
     const { file, adapter, scale, slots, threads, batch, gpu, loadTimeoutMs } = this.#settings
@@ -239,7 +289,10 @@ export class Child {
     try {
       const answer = await Promise.race([answered, this.#gone.then(reason => `its process died: ${reason}`), late])
       if (typeof answer === 'string') throw new Error(answer)
-      if (answer.type === 'loaded') return answer
+      if (answer.type === 'loaded') {
+        this.#loadedBytes = answer.residentBytes
+        return answer
+      }
       throw new Error(answer.type === 'failed' ? answer.reason : 'its process gave no sensible answer')
     } finally {
       clearTimeout(timer)
@@ -278,6 +331,13 @@ export class Child {
     } else this.#answer(message)
   }
 }
+
+/**
+ * Threads of Node's pool in the process of a model. Each decode runs on one of them and brings the other threads of llama.cpp itself, so
+ * more only let it wander from core to core (measured on two cores: 41 against 45 tokens per second, and worse beside other work); what
+ * they are for is sampling, which the replies of a step share.
+ */
+const workers = (threads: number) => Math.min(4, Math.max(1, Math.floor(threads / 2)))
 
 /** Where this process keeps compiled modules, so that the next one starts faster. */
 function compileCache(): Record<string, string> {

@@ -4,7 +4,7 @@ import type { CompletionUsage } from '../../wire/common.ts'
 import type { CompletionChunk } from '../../wire/completions.ts'
 import type { EmbeddingList, EmbeddingRequest } from '../../wire/embeddings.ts'
 import type { Reranking, RerankRequest } from '../../wire/rerank.ts'
-import type { Ability, Call, Engine } from '../engine.ts'
+import type { Ability, Call, Engine, Resident } from '../engine.ts'
 import { abilitiesOf, abilityFor, fileAbilities, hopedAbilities } from './abilities.ts'
 import { Best } from './best.ts'
 import { chatChunks, chatUsageChunk, completionChunks, completionUsageChunk, type Envelope, Tally } from './chunks.ts'
@@ -29,6 +29,7 @@ export type { LlamaOptions } from './settings.ts'
 
 export interface LlamaEngine extends Engine {
   readonly tokenizer: LlamaTokenizer
+  readonly resident: Resident
   /** Loads the model before the first request does. @throws fault.modelLoadFailed */
   load(): Promise<void>
   /** Of the model's process, while there is one. */
@@ -52,16 +53,22 @@ class Llama implements LlamaEngine {
   readonly name: string
   readonly accepts = 'known'
   readonly tokenizer: LlamaTokenizer
+  readonly resident: Resident
   readonly #settings: Settings
   readonly #host: Host
   #requests = 0
   #hoped: ReadonlySet<Ability> | undefined
-  #idle: NodeJS.Timeout | undefined
 
   constructor(settings: Settings) {
     this.name = settings.name
     this.#settings = settings
     this.#host = new Host(settings)
+    this.resident = {
+      estimateBytes: () => this.#host.estimateBytes(),
+      bytes: () => this.#host.bytes,
+      load: () => this.load(),
+      unload: () => this.#host.unload(),
+    }
     this.tokenizer = llamaTokenizer(settings, async () => this.#host.description ?? describeFile(settings))
   }
 
@@ -77,7 +84,7 @@ class Llama implements LlamaEngine {
   }
 
   async *chat(request: Parameters<NonNullable<Engine['chat']>>[0], call: Call): AsyncIterable<ChatChunk> {
-    const asked = chatAsked(request, call.seed)
+    const asked = { ...chatAsked(request, call.seed), ...boundsOf(call) }
     const { older = false, choice } = asked.tools ?? {}
     const named = typeof choice === 'object' && choice?.type === 'function'
     const form = { chunks: chatChunks({ older, named }), last: chatUsageChunk }
@@ -85,7 +92,7 @@ class Llama implements LlamaEngine {
   }
 
   async *complete(request: Parameters<NonNullable<Engine['complete']>>[0], call: Call): AsyncIterable<CompletionChunk> {
-    const asked = completionAsked(request, call.seed)
+    const asked = { ...completionAsked(request, call.seed), ...boundsOf(call) }
     const form = { chunks: completionChunks, last: completionUsageChunk }
     yield* this.#work(asked, call, job => this.#chunks(job, { asked, call, form }))
   }
@@ -112,7 +119,6 @@ class Llama implements LlamaEngine {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#idle)
     await Promise.all([this.#host.close(), this.tokenizer.close()])
   }
 
@@ -121,7 +127,7 @@ class Llama implements LlamaEngine {
     if (call.signal.aborted) return
     if (this.#requests >= this.#settings.slots + this.#settings.queue)
       throw fault.overloaded(this.name, retryAfterSeconds)
-    this.#enter()
+    this.#requests++
     const abort = new Abort(call.signal)
     let job: Job | undefined
     try {
@@ -132,7 +138,7 @@ class Llama implements LlamaEngine {
     } finally {
       abort.stop()
       job?.cancel()
-      this.#leave()
+      this.#requests--
     }
   }
 
@@ -178,20 +184,12 @@ class Llama implements LlamaEngine {
     if (!abilitiesOf(description).has(ability)) throw fault.wrongAbility(this.name, ability)
     return this.#host.open(asked, refusal => faultOf(refusal, asked, { name: this.name, limit: description.context }))
   }
-
-  #enter(): void {
-    this.#requests++
-    clearTimeout(this.#idle)
-  }
-
-  #leave(): void {
-    this.#requests--
-    const { idleMs } = this.#settings
-    if (this.#requests > 0 || idleMs === 0) return
-    this.#idle = setTimeout(() => void this.#host.unload(), idleMs)
-    this.#idle.unref()
-  }
 }
+
+const boundsOf = ({ tenant, outputMax = Number.POSITIVE_INFINITY }: Call) => ({
+  ...(tenant !== undefined && { tenant }),
+  ...(outputMax !== Number.POSITIVE_INFINITY && { outputMax }),
+})
 
 /** How vectors become a reply. */
 interface Making<Reply> {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { brokenFiles, bytesOf, chatml, scriptedModel, stored, tinyModel } from '../../../test/models/make.ts'
 import { text } from '../../gguf/types.ts'
@@ -327,13 +329,43 @@ describe('llama engine: its process', () => {
     })
   })
 
-  it('is ended when nobody asks for it, and started again', async () => {
-    await using(make({ idleMs: 1 }), async engine => {
+  it('gives its memory back when it is told to, and loads again', async () => {
+    await using(make(), async engine => {
+      const { resident } = engine
+      const estimate = await resident.estimateBytes()
+      assert.equal(resident.bytes(), 0)
       assert.equal((await chat(engine, 'Hi')).text, replyText)
-      while (engine.pid !== undefined) await new Promise(resolve => setImmediate(resolve))
-      assert.equal(engine.status().state, 'idle')
+      const { pid } = engine
+      const taken = resident.bytes()
+      // The program is most of it: what it takes differs from machine to machine.
+      assert.ok(estimate !== undefined && taken > estimate / 2 && taken < estimate * 2, `${taken} of ${estimate}`)
+      await resident.unload()
+      assert.throws(() => process.kill(pid ?? 0, 0))
+      assert.deepEqual([engine.status().state, resident.bytes()], ['idle', 0])
       assert.equal((await chat(engine, 'Hi')).text, replyText)
     })
+  })
+
+  it('estimates a file anew when it has changed, and says nothing of one that it cannot use', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'parlance-llama-'))
+    const file = join(folder, 'changing.gguf')
+    try {
+      await copyFile(tiny, file)
+      await using(make({ file }), async ({ resident }) => {
+        const small = await resident.estimateBytes()
+        assert.equal(await resident.estimateBytes(), small)
+        await writeFile(file, bytesOf(tinyModel({ blocks: 4 })))
+        const large = await resident.estimateBytes()
+        assert.ok(small !== undefined && large !== undefined && large > small)
+        await writeFile(file, 'no model')
+        assert.equal(await resident.estimateBytes(), undefined)
+        await rm(file)
+        assert.equal(await resident.estimateBytes(), undefined)
+        await assert.rejects(resident.load(), isFault(500, 'model_load_failed', /The file does not exist/))
+      })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 })
 

@@ -19,6 +19,7 @@ const vocabulary = 261 + pieces.filter(piece => typeof piece === 'string').lengt
 /** Of the tiny model: 256 bytes, 96 merges, three control tokens, of which the first and the last end a reply. */
 const tinyVocabulary = 355
 const ends = new Set([352, 354])
+const noEnd = Object.fromEntries([...ends].map(id => [id, -100]))
 const start = '<|im_start|>assistant\n'
 /** What the right token's logit is above all others, which are 0; the weights are rounded to half precision. */
 const peak = 2 * Math.sqrt(64 * Math.ceil(vocabulary / 64))
@@ -359,5 +360,29 @@ describe('suffix', () => {
   it('is refused where the model has no marks for it, and nothing when empty', async () => {
     await assert.rejects(complete(scripted, { prompt: 'x', suffix: 'y' }), refused('suffix'))
     assert.equal(await text(scripted, { prompt: start, suffix: '', max_tokens: 1 }), 'Hello')
+  })
+})
+
+describe('prompt_cache_key', () => {
+  it('leaves to another key what is cached for it, where the rest of the request makes no difference', async () => {
+    const own = await engine(await stored(bytesOf(tinyModel())), 2)
+    const cached = async (common: string, question: string, prompt_cache_key: string | null) => {
+      const messages: ChatRequest['messages'] = [
+        { role: 'system', content: common.repeat(40) },
+        { role: 'user', content: question },
+      ]
+      const { usage } = await chat(own, { messages, prompt_cache_key, max_tokens: 40, logit_bias: noEnd })
+      return (usage?.prompt_tokens ?? 0) - (usage?.prompt_tokens_details?.cached_tokens ?? 0)
+    }
+    for (const [common, key, anew] of [
+      ['Thou ', 'b', 1],
+      ['Art! ', null, 20],
+    ] as const) {
+      const long = 'more lovely and more temperate'
+      await Promise.all([cached(common, `a ${long}`, 'a'), cached(common, `b ${long}`, 'b')])
+      await cached(common, 'c', key)
+      const decoded = await cached(common, `a ${long}`, 'a')
+      assert.ok(anew === 1 ? decoded === 1 : decoded >= anew, `${decoded} tokens were decoded anew`)
+    }
   })
 })

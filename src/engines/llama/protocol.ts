@@ -75,6 +75,12 @@ export interface Generation {
   readonly bias?: readonly (readonly [token: number, bias: number])[]
   /** Tell how likely each token was, and as many of the likeliest. */
   readonly logprobs?: number
+  /** Fewer, where the prompt and `maxTokens` leave more. */
+  readonly outputMax?: number
+  /** Only slots that served this tenant last keep what they hold for it. */
+  readonly tenant?: string
+  /** Of several slots that hold as much of the prompt, the one that served this key last is used: `prompt_cache_key`. */
+  readonly cacheKey?: string
 }
 
 export interface ChatMessage extends Generation {
@@ -134,6 +140,8 @@ export interface LoadedMessage {
   readonly type: 'loaded'
   /** Where the time went: importing and registering llama.cpp, reading the model, making the context. */
   readonly millis: { readonly bindings: number; readonly model: number; readonly context: number }
+  /** Memory of the process with the model in it. */
+  readonly residentBytes: number
 }
 
 export interface FailedMessage {

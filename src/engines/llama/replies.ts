@@ -173,7 +173,10 @@ export class Replies {
     const settings: ChoiceSettings = {
       ...given,
       request,
-      maxTokens: request.maxTokens ?? this.#settings.context - given.prompt.tokens.length,
+      maxTokens: Math.min(
+        request.maxTokens ?? this.#settings.context - given.prompt.tokens.length,
+        request.outputMax ?? Number.POSITIVE_INFINITY,
+      ),
       echo: request.type === 'complete' && request.echo === true,
       competes: request.type === 'complete' && request.best !== undefined,
     }

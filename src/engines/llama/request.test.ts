@@ -71,6 +71,11 @@ describe('requests for the model’s process', () => {
     assert.equal(chatAsked(chat({ response_format: { type: 'json_object' } }), 0).format?.schema, null)
   })
 
+  it('carry the key by which caches are told apart', () => {
+    assert.equal(chatAsked(chat({ prompt_cache_key: 'k' }), 0).cacheKey, 'k')
+    assert.equal('cacheKey' in chatAsked(chat({ prompt_cache_key: null }), 0), false)
+  })
+
   it('refuse too many choices, and tools that are no functions', () => {
     const custom = { type: 'custom' as const, custom: { name: 'c' } }
     const faulty = (param: string) => (error: unknown) =>

@@ -25,6 +25,7 @@ export function chatAsked(request: ChatRequest, chance: number): Omit<ChatMessag
     ...toolsOf(request),
     ...formatOf(request),
     ...(typeof request.reasoning_effort === 'string' ? { effort: request.reasoning_effort } : {}),
+    ...(typeof request.prompt_cache_key === 'string' ? { cacheKey: request.prompt_cache_key } : {}),
     ...(request.logprobs === true ? { logprobs: request.top_logprobs ?? 0 } : {}),
     ...(typeof maxTokens === 'number' ? { maxTokens } : {}),
   }

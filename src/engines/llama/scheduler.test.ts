@@ -100,6 +100,26 @@ describe('scheduler', () => {
       )
   })
 
+  it('lets each prompt have its share of a step beside replies, and one alone all of it', async () => {
+    const { context, batches } = fakeContext()
+    const scheduler = new Scheduler(context, { slots: 4, batch: 512, cycled: () => {} })
+    let asked: ReturnType<typeof makeTask>[] = []
+    const running = makeTask(1, tokens(700), 12, {
+      token: () => {
+        if (asked.length > 0) return batches.length < 12
+        asked = [2, 3, 4].map(request => makeTask(request, tokens(200, 1000 * request), 1))
+        for (const { task } of asked) scheduler.submit(task)
+        return true
+      },
+    })
+    scheduler.submit(running.task)
+    while (asked.length === 0) await new Promise(resolve => setImmediate(resolve))
+    await Promise.all(asked.map(({ ended }) => ended))
+    scheduler.cancel(1)
+    const sizes = batches.map(batch => batch.map(part => part.tokens.length))
+    assert.deepEqual(sizes.slice(0, 4), [[512], [188], [1, 128, 128, 128], [1, 72, 72, 72]])
+  })
+
   it('uses what a slot still holds of an earlier prompt, and decodes the last token anew', async () => {
     const { context, batches, edits } = fakeContext()
     const scheduler = new Scheduler(context, { slots: 2, batch: 512, cycled: () => {} })
@@ -116,6 +136,44 @@ describe('scheduler', () => {
     scheduler.submit(same.task)
     await same.ended
     assert.equal(same.seen.cached, 40)
+  })
+
+  it('leaves the cache of another key alone, where its own slot holds as much of the prompt', async () => {
+    const common = tokens(40)
+    for (const [key, cachedOfOther] of [
+      ['b', 60],
+      [undefined, 40],
+    ] as const) {
+      const { context } = fakeContext()
+      const scheduler = new Scheduler(context, { slots: 2, batch: 512, cycled: () => {} })
+      const ofA = makeTask(1, [...common, ...tokens(20, 100)], 5, { cacheKey: 'a' })
+      const ofB = makeTask(2, [...common, ...tokens(20, 200)], 5, { cacheKey: 'b' })
+      scheduler.submit(ofA.task)
+      scheduler.submit(ofB.task)
+      await Promise.all([ofA.ended, ofB.ended])
+      const asks = makeTask(3, [...common, 300], 1, { cacheKey: key })
+      scheduler.submit(asks.task)
+      await asks.ended
+      assert.equal(asks.seen.cached, 40)
+      const goesOn = makeTask(4, [...common, ...tokens(20, 100), 400], 1, { cacheKey: 'a' })
+      scheduler.submit(goesOn.task)
+      await goesOn.ended
+      assert.equal(goesOn.seen.cached, cachedOfOther)
+    }
+  })
+
+  it('shares no beginning between tenants', async () => {
+    const { context } = fakeContext()
+    const scheduler = new Scheduler(context, { slots: 2, batch: 512, cycled: () => {} })
+    const cachedOf = async (request: number, tenant: string) => {
+      const { task, ended, seen } = makeTask(request, [...tokens(40), request], 1, { tenant })
+      scheduler.submit(task)
+      await ended
+      return seen.cached
+    }
+    assert.equal(await cachedOf(1, 'org-a'), 0)
+    assert.equal(await cachedOf(2, 'org-b'), 0)
+    assert.equal(await cachedOf(3, 'org-b'), 40)
   })
 
   it('starts from nothing where a sequence cannot be cut', async () => {

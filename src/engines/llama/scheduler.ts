@@ -6,6 +6,10 @@ export interface Task {
   /** Of the request: tasks of one request are cancelled, paused and treated fairly together. */
   readonly request: number
   readonly prompt: readonly number[]
+  /** What a slot holds of another tenant's prompt is not used again: it would tell how that prompt begins. */
+  readonly tenant?: string | undefined
+  /** Requests with the same key leave the caches of others alone where they can. */
+  readonly cacheKey?: string | undefined
   makeSampler(): NativeSampler
   /** A slot was found; this many tokens of the prompt are still there from an earlier request. */
   begun(cachedTokens: number): void
@@ -32,7 +36,10 @@ export interface SchedulerSettings {
 
 /** Fewer shared tokens do not weigh up for the hole that choosing a high slot may open. */
 const sharedTokensMin = 32
-/** Prompt tokens per step while replies are being generated: each step delays them all. */
+/**
+ * Tokens of one prompt per step while replies are being generated, since each step delays them all. Several prompts have as many each:
+ * who waits for a first token counts as much as who waits for the next.
+ */
 const promptShare = 128
 /** Tokens of a measured prompt per step, alone and beside others: each takes a row of logits and three samplings. */
 const measuredShare = { alone: 16, shared: 4 } as const
@@ -54,7 +61,13 @@ export class Scheduler {
   constructor(context: NativeContext, settings: SchedulerSettings) {
     this.#context = context
     this.#settings = settings
-    this.#slots = Array.from({ length: settings.slots }, (_, index) => ({ index, tokens: [], work: null }))
+    this.#slots = Array.from({ length: settings.slots }, (_, index) => ({
+      index,
+      tokens: [],
+      tenant: undefined,
+      cacheKey: undefined,
+      work: null,
+    }))
   }
 
   /** Takes a task; it starts as soon as a slot is free. Its prompt must not be empty, nor longer than a sequence. */
@@ -118,9 +131,12 @@ export class Scheduler {
       const free = this.#slots.filter(slot => slot.work === null)
       if (free.length === 0) return
       const [task] = this.#waiting.splice(this.#next(), 1) as [Task]
-      const slot = chosen(free, task.prompt)
+      const slot = chosen(free, task)
       // What is in the cache has no logits any more.
-      const cached = task.prompted === undefined ? this.#adapt(slot, task.prompt) : this.#clear(slot)
+      const usable = task.prompted === undefined && slot.tenant === task.tenant
+      const cached = usable ? this.#adapt(slot, task.prompt) : this.#clear(slot)
+      slot.tenant = task.tenant
+      slot.cacheKey = task.cacheKey
       slot.work = {
         task,
         sampler: task.makeSampler(),
@@ -171,12 +187,13 @@ export class Scheduler {
   #compose(): Part[] {
     const ready = this.#slots.filter(isBusy).filter(slot => !this.#paused.has(slot.work.task.request))
     const replies = ready.filter(slot => slot.work.rest.length === 1).length
-    let room = replies === 0 ? this.#settings.batch : Math.max(0, Math.min(promptShare, this.#settings.batch - replies))
+    let room = Math.max(0, this.#settings.batch - replies)
+    const share = replies === 0 ? room : promptShare
     const alone = ready.length === 1
     const parts: Part[] = []
     for (const slot of ready) {
       const { rest, task } = slot.work
-      const most = task.prompted === undefined ? room : Math.min(room, measuredShare[alone ? 'alone' : 'shared'])
+      const most = Math.min(room, task.prompted === undefined ? share : measuredShare[alone ? 'alone' : 'shared'])
       const count = rest.length === 1 ? 1 : Math.min(rest.length, most)
       if (rest.length > 1) room -= count
       if (count > 0) parts.push({ slot, work: slot.work, tokens: Uint32Array.from(rest.slice(0, count)) })
@@ -275,6 +292,9 @@ interface Slot {
   readonly index: number
   /** What the sequence holds. */
   tokens: number[]
+  /** Of the task that used it last. */
+  tenant: string | undefined
+  cacheKey: string | undefined
   work: Work | null
 }
 
@@ -308,13 +328,14 @@ interface MeasuredPrompt {
 
 const isBusy = (slot: Slot): slot is Slot & { work: Work } => slot.work !== null && !slot.work.over
 
-/** The slot that shares the longest beginning, when it is worth it; otherwise the lowest. */
-function chosen(free: readonly Slot[], prompt: readonly number[]): Slot {
+/** The slot that shares the longest beginning, when it is worth it, of several the one of the same key; otherwise the lowest. */
+function chosen(free: readonly Slot[], { prompt, tenant, cacheKey }: Task): Slot {
   let best = free[0] as Slot
   let longest = sharedTokensMin - 1
   for (const slot of free) {
-    const length = shared(slot.tokens, prompt)
-    if (length > longest) {
+    const length = slot.tenant === tenant ? shared(slot.tokens, prompt) : 0
+    const ownInstead = length === longest && cacheKey !== undefined && slot.cacheKey === cacheKey
+    if (length > longest || (ownInstead && length >= sharedTokensMin)) {
       best = slot
       longest = length
     }

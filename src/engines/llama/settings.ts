@@ -25,8 +25,6 @@ export interface LlamaOptions {
   readonly gpu?: 'auto' | false
   /** Default 60 s. */
   readonly loadTimeoutMs?: number
-  /** Ends the process of a model that was not asked for so long; the next request starts it again. Default 0: never. */
-  readonly idleMs?: number
   /** Environment of the model's process, e.g. the library path of a GPU driver. Default: empty. */
   readonly environment?: Readonly<Record<string, string>>
   readonly clock: Clock
@@ -51,7 +49,6 @@ export function withDefaults(options: LlamaOptions): Settings {
     queue: 256,
     gpu: false,
     loadTimeoutMs: 60_000,
-    idleMs: 0,
     environment: {},
     ...options,
   }

@@ -114,7 +114,7 @@ describe('a hostile chat template', () => {
   it('is measured by what it spends, not by the time that others take', () => {
     const endless = '{% for i in range(1000) %}{% for j in range(1000) %}{{ j }}{% endfor %}{% endfor %}'
     let now = 0
-    const waiting = { now: () => (now += 10), cpu: () => 0 }
+    const waiting = { now: () => (now += 10), cpu: () => 0, date: () => new Date(0) }
     assert.throws(
       () =>
         new ChatTemplate({ source: endless, bosText: '', eosText: '', controlSpellings: [] }, waiting).render(
@@ -122,7 +122,7 @@ describe('a hostile chat template', () => {
         ),
       /budget of (steps|memory)/,
     )
-    const busy = { now: () => (now += 10), cpu: () => now }
+    const busy = { now: () => (now += 10), cpu: () => now, date: () => new Date(0) }
     assert.throws(
       () =>
         new ChatTemplate({ source: endless, bosText: '', eosText: '', controlSpellings: [] }, busy).render(user('x')),

@@ -10,6 +10,9 @@ export class Garbled extends Error {
   override readonly name = 'Garbled'
 }
 
+/** Finds in an event what its reply has spent so far, in the form of a usage. */
+export type SpentSoFar = (event: Readonly<Record<string, unknown>>) => unknown
+
 /** Bytes of one event. The largest honest ones hold log probabilities or pictures' worth of arguments; far below this. */
 export const eventBytesMax = 1_048_576
 
@@ -32,6 +35,7 @@ export class EventFilter {
   readonly #tally: Tally
   readonly #hidesUsage: boolean
   readonly #choices: number
+  readonly #spent: SpentSoFar | undefined
   readonly #cutter = new BlockCutter(eventBytesMax)
   #finished = 0
   #ended = false
@@ -39,11 +43,16 @@ export class EventFilter {
   #envelope: Record<string, unknown> = {}
 
   /** `choices`: how many replies were asked for. */
-  constructor(about: About, tally: Tally, options: { hidesUsage: boolean; choices: number }) {
+  constructor(
+    about: About,
+    tally: Tally,
+    options: { hidesUsage: boolean; choices: number; spentSoFar?: SpentSoFar | undefined },
+  ) {
     this.#about = about
     this.#tally = tally
     this.#hidesUsage = options.hidesUsage
     this.#choices = options.choices
+    this.#spent = options.spentSoFar
   }
 
   /** Every choice has had its `finish_reason`: the reply is whole, even if `[DONE]` never comes. */
@@ -120,7 +129,8 @@ export class EventFilter {
     this.events++
     this.#tally.hear(block)
     if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
-    const parses = this.events === 1 || block.includes('"error"') || reportsUsage.test(block)
+    const parses =
+      this.#spent !== undefined || this.events === 1 || block.includes('"error"') || reportsUsage.test(block)
     return parses && !this.#examined(whole.toString('utf8', start + 6, end - 2)) ? '' : undefined
   }
 
@@ -149,6 +159,7 @@ export class EventFilter {
     if (this.fault !== undefined) return false
     if (!Array.isArray(event.choices)) throw new Garbled('An event of the stream has no choices.')
     if (this.events === 1) this.#envelope = envelopeOf(event)
+    if (this.#spent !== undefined) this.#tally.report(this.#spent(event))
     if (!isObject(event.usage)) return true
     this.#tally.report(event.usage)
     return !(this.#hidesUsage && event.choices.length === 0)

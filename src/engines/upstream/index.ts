@@ -8,7 +8,7 @@ import { chatChunks, completionChunks } from './chunks.ts'
 import { type Document, documentReader, refusalReader } from './document.ts'
 import { embeddingList, inFormat } from './embeddings.ts'
 import { type BodyReader, Exchange, type Head, type Timeouts } from './exchange.ts'
-import { EventFilter } from './filter.ts'
+import { EventFilter, type SpentSoFar } from './filter.ts'
 import { type Ending, Flow } from './flow.ts'
 import { type UpstreamPool, upstreamUrl } from './pool.ts'
 import { type About, secretsOf } from './refusals.ts'
@@ -16,6 +16,7 @@ import { Tally } from './tally.ts'
 import { isObject, mediaType } from './values.ts'
 
 export type { Timeouts } from './exchange.ts'
+export type { SpentSoFar } from './filter.ts'
 export { type UpstreamPool, type UpstreamPoolOptions, upstreamPool } from './pool.ts'
 
 export interface UpstreamOptions {
@@ -27,6 +28,10 @@ export interface UpstreamOptions {
   apiKey?: string
   /** The name of the model at the upstream. */
   target: string
+  /** Sent with every request, beside our own. */
+  headers?: Readonly<Record<string, string>>
+  /** Fields that take the place of those in the request; none that changes how a reply is read, counted or limited. */
+  body?: Readonly<Record<string, unknown>>
   /** All three when absent. */
   abilities?: readonly Ability[]
   /** Defaults: 600 s to the first byte (models may think long), 120 s of silence, 1 h for a whole reply. */
@@ -38,6 +43,10 @@ export interface UpstreamOptions {
   log: Log
   /** Counts what replies do not: see Tally. By default with the encoding of the target. */
   tokenizer?: PromptTokenizer
+  /** Where each event of a stream tells what was spent, so that a reply that is cut off is not counted but known. Each is parsed then. */
+  spentSoFar?: SpentSoFar
+  /** For errors that this kind of server words in its own way; undefined: the fault of any upstream. */
+  judge?(status: number, error: Readonly<Record<string, unknown>>, path: RelayPath): Fault | undefined
 }
 
 const defaultTimeouts: Timeouts = { firstByteMs: 600_000, idleMs: 120_000, totalMs: 3_600_000 }
@@ -77,11 +86,12 @@ export function upstreamEngine(options: UpstreamOptions): Engine {
 }
 
 /** Lets a stream flow to a client; a failure becomes an error event at its end, because the status is long sent. */
-async function piped(name: string, flow: Flow, sink: Sink, call: Call): Promise<void> {
+async function piped(name: string, flow: Flow, sink: Sink, call: Call): Promise<Fault | undefined> {
   const { fault: failed } = await flow.run(sink)
-  if (failed === undefined) return
+  if (failed === undefined) return undefined
   call.log.warn('upstream.stream_failed', { engine: name, code: failed.code, cause: describe(failed.cause) })
   sink.write(Buffer.from(encodeEvent(JSON.stringify(failed.body()))))
+  return failed
 }
 
 /** A reply as chunks. The upstream is always asked for a stream, with usage. Ends quietly when the call is aborted. */
@@ -125,7 +135,7 @@ class Upstream {
       throw new TypeError('The key of an upstream must be printable ASCII without spaces.')
     this.#options = options
     this.#tokenizer = tokenizer
-    this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey) }
+    this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey, options.headers) }
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')
     this.#timeouts = { ...defaultTimeouts, ...options.timeouts }
     this.#headers = {
@@ -145,8 +155,9 @@ class Upstream {
   }
 
   /** Sends a request; settles with the checked document, or with a stream that has begun. */
-  send(path: RelayPath, request: object, call: Call): Promise<Sent> {
-    const { pool, name, target } = this.#options
+  send(path: RelayPath, asked: object, call: Call): Promise<Sent> {
+    const { pool, name, target, body: more } = this.#options
+    const request = more === undefined ? asked : { ...asked, ...more }
     if (this.#status.state === 'closed') throw fault.draining()
     call.signal.throwIfAborted()
     const body = payload(request, target)
@@ -193,12 +204,17 @@ class Upstream {
     settle: { resolve(reply: Document | Flow): void; reject(reason: Fault | undefined): void },
   ): BodyReader {
     this.#note(undefined)
-    const about = this.#about
+    const { judge } = this.#options
+    const about = judge ? { ...this.#about, judge: judgedOn(judge, path) } : this.#about
     if (head.status !== 200) return refusalReader(exchange, head, about, settle.reject)
     const encoding = head.headers['content-encoding'] ?? 'identity'
     const type = mediaType(head.headers['content-type'])
     if (encoding === 'identity' && type === 'text/event-stream' && isStreamed(request)) {
-      const filter = new EventFilter(about, tally, { hidesUsage: !asksForUsage(request), choices: choicesOf(request) })
+      const filter = new EventFilter(about, tally, {
+        hidesUsage: !asksForUsage(request),
+        choices: choicesOf(request),
+        spentSoFar: this.#options.spentSoFar,
+      })
       const flow: Flow = new Flow({
         exchange,
         filter,
@@ -224,8 +240,13 @@ class Upstream {
   }
 }
 
+const judgedOn =
+  (judge: NonNullable<UpstreamOptions['judge']>, path: RelayPath): NonNullable<About['judge']> =>
+  (status, error) =>
+    judge(status, error, path)
+
 /** What every request carries, whoever the caller is. */
-function headersFor({ apiKey, version }: UpstreamOptions, accept: string): string[] {
+function headersFor({ apiKey, version, headers = {} }: UpstreamOptions, accept: string): string[] {
   return [
     ...(apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`]),
     'content-type',
@@ -236,6 +257,7 @@ function headersFor({ apiKey, version }: UpstreamOptions, accept: string): strin
     'identity',
     'user-agent',
     `Parlance/${version}`,
+    ...Object.entries(headers).flat(),
   ]
 }
 

@@ -12,11 +12,24 @@ export interface About {
   name: string
   /** Strings that must never reach a caller: the key and the address of the upstream. */
   secrets: readonly string[]
+  /**
+   * For errors that this kind of server words in its own way; undefined: the fault of any upstream.
+   * @param status of the answer, or the one that an error in place of a reply would have had
+   */
+  judge?(status: number, error: Readonly<Record<string, unknown>>): Fault | undefined
 }
 
-/** The key and every form of the address, longest first, so that no part of one is left over. */
-export function secretsOf(url: URL, apiKey: string | undefined): string[] {
-  const forms = [url.href, url.origin, url.host, url.hostname, ...(apiKey === undefined ? [] : [apiKey])]
+/** Values of headers that are shorter stand in every other text. */
+const headerSecretLengthMin = 8
+
+/** The key, headers and every form of the address, longest first, so that no part of one is left over. */
+export function secretsOf(
+  url: URL,
+  apiKey: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): string[] {
+  const values = Object.values(headers).filter(value => value.length >= headerSecretLengthMin)
+  const forms = [url.href, url.origin, url.host, url.hostname, ...(apiKey === undefined ? [] : [apiKey]), ...values]
   return [...new Set(forms)].filter(form => form.length > 2).toSorted((one, other) => other.length - one.length)
 }
 
@@ -32,6 +45,8 @@ export function refusal(about: About, head: Head, body: Buffer): Fault {
     `The upstream answered with the status ${status}${error === undefined ? '' : ' and an error'}.`,
   )
   const headers = retryHeaders(head)
+  const judged = error && about.judge?.(status, error)
+  if (judged !== undefined) return judged
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
   if (status === 503) return fault.upstreamUnavailable(about.name, headers, cause)
   if (status === 504) return fault.upstreamTimeout(about.name, cause)
@@ -50,6 +65,8 @@ export function errorInReply(about: About, reply: Record<string, unknown>): Faul
   if (error === undefined) return
   const status = [error.status, error.code, error.status_code].map(Number).find(code => code >= 400 && code <= 599)
   const cause = new Error('The upstream sent an error in place of a reply.')
+  const judged = about.judge?.(status ?? 500, error)
+  if (judged !== undefined) return judged
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
   return passedOn(about, status === undefined || status >= 500 ? 502 : status, error, {})
 }

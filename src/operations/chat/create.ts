@@ -1,7 +1,9 @@
-import { collectChat } from '../../engines/collect.ts'
 import { operation } from '../../platform/operation.ts'
 import { ChatChunk, ChatCompletion, ChatRequest } from '../../wire/chat.ts'
 import { generate } from '../generation.ts'
+import { chatWorst, limitedChat } from '../worst.ts'
+import { generateStored } from './storing.ts'
+import { chatWay } from './way.ts'
 
 export const createChatCompletion = operation<ChatRequest>({
   id: 'chat.completions.create',
@@ -13,14 +15,9 @@ export const createChatCompletion = operation<ChatRequest>({
   event: ChatChunk,
   scope: 'model.request',
   bills: 'tokens',
-  run: ({ body }, context) =>
-    generate(context, {
-      body,
-      operation: 'chat',
-      path: '/chat/completions',
-      id: 'chatcmpl',
-      ability: 'chat',
-      chunks: (engine, call) => engine.chat!(body, call),
-      collect: collectChat,
-    }),
+  worst: chatWorst,
+  run({ body: asked }, context) {
+    const body = limitedChat(asked, context)
+    return body.store === true ? generateStored(body, context) : generate(context, chatWay(body))
+  },
 })

@@ -1,6 +1,7 @@
 import { operation } from '../../platform/operation.ts'
 import { Completion, CompletionChunk, CompletionRequest } from '../../wire/completions.ts'
 import { complete } from '../generation.ts'
+import { completionWorst, limitedCompletion } from '../worst.ts'
 
 export const createCompletion = operation<CompletionRequest>({
   id: 'completions.create',
@@ -12,5 +13,6 @@ export const createCompletion = operation<CompletionRequest>({
   event: CompletionChunk,
   scope: 'model.request',
   bills: 'tokens',
-  run: ({ body }, context) => complete(body, context),
+  worst: completionWorst,
+  run: ({ body }, context) => complete(limitedCompletion(body, context), context),
 })

@@ -5,6 +5,7 @@ import type { ChatRequest } from '../../wire/chat.ts'
 import { unknownFields } from '../../wire/check.ts'
 import { Edit, EditRequest } from '../../wire/edits.ts'
 import { callOf } from '../generation.ts'
+import { editWorst, limitedChat } from '../worst.ts'
 
 /** OpenAI's editing models are gone: a chat model is asked to do their work. */
 export const createEdit = operation<EditRequest>({
@@ -16,11 +17,14 @@ export const createEdit = operation<EditRequest>({
   reply: Edit,
   scope: 'model.request',
   bills: 'tokens',
+  worst: (body, asked) => editWorst(body.n ?? 1, asked, task.length),
   async run({ body }, context) {
     const [unknown] = unknownFields(EditRequest, body)
     if (unknown !== undefined) throw fault.unknownParameter(unknown.slice(0, 64))
     const engine = context.models.engineFor(context.target, 'chat')
-    const { created, choices, usage } = await collectChat(engine.chat!(chatOf(body), callOf(context, 'chatcmpl')))
+    const { created, choices, usage } = await collectChat(
+      engine.chat!(limitedChat(chatOf(body), context), callOf(context, 'chatcmpl')),
+    )
     if (usage === undefined) throw fault.internal(new Error('The reply tells no usage.'))
     const edit: Edit = {
       object: 'edit',

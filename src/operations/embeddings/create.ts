@@ -1,6 +1,7 @@
 import { operation } from '../../platform/operation.ts'
 import { EmbeddingList, EmbeddingRequest } from '../../wire/embeddings.ts'
 import { embed } from '../generation.ts'
+import { inputWorst } from '../worst.ts'
 
 export const createEmbedding = operation<EmbeddingRequest>({
   id: 'embeddings.create',
@@ -11,5 +12,6 @@ export const createEmbedding = operation<EmbeddingRequest>({
   reply: EmbeddingList,
   scope: 'model.request',
   bills: 'tokens',
+  worst: inputWorst,
   run: ({ body }, context) => embed(body, context),
 })

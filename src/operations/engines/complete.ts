@@ -1,6 +1,7 @@
 import { operation } from '../../platform/operation.ts'
 import { Completion, CompletionChunk, CompletionRequest } from '../../wire/completions.ts'
 import { complete } from '../generation.ts'
+import { completionWorst, limitedCompletion } from '../worst.ts'
 
 export const completeWithEngine = operation<CompletionRequest, 'model'>({
   id: 'engines.completions.create',
@@ -12,6 +13,7 @@ export const completeWithEngine = operation<CompletionRequest, 'model'>({
   event: CompletionChunk,
   scope: 'model.request',
   bills: 'tokens',
+  worst: completionWorst,
   modelIn: 'path',
-  run: ({ body }, context) => complete(body, context),
+  run: ({ body }, context) => complete(limitedCompletion(body, context), context),
 })

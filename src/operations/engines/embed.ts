@@ -1,6 +1,7 @@
 import { operation } from '../../platform/operation.ts'
 import { EmbeddingList, EmbeddingRequest } from '../../wire/embeddings.ts'
 import { embed } from '../generation.ts'
+import { inputWorst } from '../worst.ts'
 
 export const embedWithEngine = operation<EmbeddingRequest, 'model'>({
   id: 'engines.embeddings.create',
@@ -11,6 +12,7 @@ export const embedWithEngine = operation<EmbeddingRequest, 'model'>({
   reply: EmbeddingList,
   scope: 'model.request',
   bills: 'tokens',
+  worst: inputWorst,
   modelIn: 'path',
   run: ({ body }, context) => embed(body, context),
 })

@@ -3,6 +3,7 @@ import { operation } from '../../platform/operation.ts'
 import { unknownFields } from '../../wire/check.ts'
 import { Reranking, RerankRequest } from '../../wire/rerank.ts'
 import { callOf } from '../generation.ts'
+import { inputWorst } from '../worst.ts'
 
 export const createReranking = operation<RerankRequest>({
   id: 'rerank.create',
@@ -13,6 +14,7 @@ export const createReranking = operation<RerankRequest>({
   reply: Reranking,
   scope: 'model.request',
   bills: 'tokens',
+  worst: inputWorst,
   async run({ body }, context) {
     const [unknown] = unknownFields(RerankRequest, body)
     if (unknown !== undefined) throw fault.unknownParameter(unknown.slice(0, 64))

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { constrainedMemory } from 'node:process'
+import { inWords } from '../../lib/bytes.ts'
 
 /** What this machine has room for. */
 export interface Room {
@@ -42,11 +43,4 @@ export async function refuseUnfit(
     throw new Error(
       `${name} does not fit into memory: it needs about ${inWords(memoryBytes)}, this machine has ${inWords(room.memoryBytes())}. Choose a smaller model or quantisation, or pull it nevertheless with --force.`,
     )
-}
-
-/** `4.7 GB`, `12.3 MB`, `900 bytes`. */
-export function inWords(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`
-  return bytes >= 1e4 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} bytes`
 }

@@ -1,14 +1,15 @@
 import { mkdir, stat } from 'node:fs/promises'
 import type { Dispatcher } from 'undici'
 import { checkGguf, type ModelFile } from '../../gguf/check.ts'
+import { inWords } from '../../lib/bytes.ts'
 import { isSplit, modelPath } from '../folder.ts'
 import { download, type Helpers, Unusable } from './download.ts'
 import { Break, type Exchange, getJson } from './exchange.ts'
-import { inWords, type Room, refuseUnfit } from './fit.ts'
+import { type Room, refuseUnfit } from './fit.ts'
 import { type Known, Part } from './part.ts'
 import { chooseFile, filesOf, lastStep, nameFor, parseSource, printable } from './source.ts'
 
-export { inWords, systemRoom } from './fit.ts'
+export { systemRoom } from './fit.ts'
 
 export interface PullOptions {
   /** `OWNER/REPOSITORY[:FILE or quantisation]`, or an https address. */

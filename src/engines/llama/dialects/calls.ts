@@ -10,10 +10,15 @@ export interface ListForm {
   readonly close: string | null
   /** Only functions that were offered: for forms that plain text may take. */
   readonly offered: boolean
+  /** The names of the fields, where they are unusual. */
+  readonly nameField?: string
+  readonly argumentField?: string
 }
 
-const nameFields = new Set(['name', 'function', 'function_name', 'tool'])
+const nameFields = new Set(['name', 'function', 'function_name', 'tool', 'tool_name'])
 const argumentFields = new Set(['arguments', 'parameters', 'args'])
+const isName = (key: string, { nameField }: ListForm) => nameFields.has(key) || key === nameField
+const isArguments = (key: string, { argumentField }: ListForm) => argumentFields.has(key) || key === argumentField
 
 /** `{"name": …, "arguments": {…}}`, any number of them, in a list or in a row. */
 export function* callList(reply: Reply, form: ListForm): Reading<void> {
@@ -64,24 +69,52 @@ function* callObject(reply: Reply, form: ListForm, inner = false): Reading<void>
     yield* space(tape)
     yield* expect(tape, ':')
     const first = yield* space(tape)
-    if (nameFields.has(key) && name === undefined && first === '"') name = checked(reply, yield* json.text(tape), form)
+    if (isName(key, form) && name === undefined && first === '"') name = checked(reply, yield* json.text(tape), form)
     else if (key === 'function' && name === undefined && first === '{' && !inner) {
       yield* callObject(reply, form, true)
       name = ''
       begun = true
     } else if (key === 'id' && first === '"' && !begun) id = yield* json.text(tape)
-    else if (argumentFields.has(key) && !begun && name !== undefined) {
+    else if (isArguments(key, form) && !begun && name !== undefined) {
       reply.begin(name, id)
       begun = true
       yield* objectArguments(reply, form.close)
       tape.mark()
-    } else if (argumentFields.has(key) && !begun && early === undefined) early = yield* whole(tape)
+    } else if (isArguments(key, form) && !begun && early === undefined) early = yield* whole(tape)
     else yield* json.skip(tape)
   }
   if (begun) return
   if (name === undefined || (early === undefined && form.offered)) throw malformed
   reply.begin(name, id)
   reply.arguments(early ?? '')
+}
+
+/** `{"NAME": {…}}`, any number of them, in a list or in a row. @param close what may end the list */
+export function* keyedList(reply: Reply, close: string | null): Reading<void> {
+  const { tape } = reply
+  for (let first = true; ; ) {
+    const character = yield* space(tape)
+    if (character === '{') {
+      tape.take(1)
+      yield* space(tape)
+      const name = checked(reply, yield* json.text(tape), { close, offered: true })
+      yield* space(tape)
+      yield* expect(tape, ':')
+      if ((yield* space(tape)) !== '{') throw malformed
+      reply.begin(name)
+      yield* objectArguments(reply, close)
+      tape.mark()
+      yield* space(tape)
+      yield* literal(tape, '}')
+      reply.finish()
+      first = false
+    } else if (first && character === '[') tape.take(1)
+    else if (first) throw malformed
+    else if (character !== '' && ',;]}'.includes(character)) tape.take(1)
+    else break
+  }
+  if (close !== null && (yield* literal(tape, close))) return
+  giveBackAllBut(reply, /^[\s\]}]*$/)
 }
 
 function checked(reply: Reply, name: string, { offered }: ListForm): string {

@@ -1,7 +1,14 @@
 import { fault } from '../../../lib/faults.ts'
 import type { ChatRequest, Tool } from '../../../wire/chat.ts'
-import type { CallFraming, ForcedCall, FunctionTool, ToolsAsked, ToolsChosen } from './dialect.ts'
-import type { Family } from './families.ts'
+import { slots } from '../grammar/slots.ts'
+import type { CallFraming, ForcedCall, FunctionTool, ToolsAsked, ToolsChosen, Wrapping } from './dialect.ts'
+import { spelt } from './writing.ts'
+
+/** How a template’s models call, and what they may be in the middle of. */
+export interface Spoken {
+  readonly framing: CallFraming
+  readonly thoughts: readonly Wrapping[]
+}
 
 /**
  * What a request says of tools, in the newer form or the older one (`functions`, `function_call`: one call at most).
@@ -27,7 +34,7 @@ function functionTool(tool: Tool, index: number): FunctionTool {
  * @throws fault.invalidValue when a function is named that is not offered, or a call is demanded without tools
  * @throws fault.unsupportedValue when a custom tool is named
  */
-export function toolsChosen(family: Family, { tools, choice, parallel, prompt = '' }: ToolsAsked): ToolsChosen {
+export function toolsChosen(spoken: Spoken, { tools, choice, parallel, prompt = '' }: ToolsAsked): ToolsChosen {
   const free = (offered: readonly FunctionTool[]): ToolsChosen => ({
     tools: offered,
     callsMax: parallel ? null : 1,
@@ -38,8 +45,8 @@ export function toolsChosen(family: Family, { tools, choice, parallel, prompt = 
       throw fault.invalidValue('tool_choice', 'A call can only be demanded of tools that are given.')
     const names = callable.map(tool => tool.function.name)
     // A named function is called once.
-    const many = parallel && callable === offered && family.framing.separator !== null
-    return { tools: offered, callsMax: many ? null : 1, forced: forcedCall(family, names, prompt) }
+    const many = parallel && callable === offered && spoken.framing.separator !== null
+    return { tools: offered, callsMax: many ? null : 1, forced: forcedCall(spoken, names, prompt) }
   }
   if (choice === 'none') return free([])
   if (choice === undefined || choice === null || choice === 'auto') return free(tools)
@@ -66,21 +73,27 @@ function nameOf(tool: object): string {
   return name
 }
 
-function forcedCall(family: Family, names: readonly string[], prompt: string): ForcedCall {
-  const { framing, thoughts } = family
-  // The template may have begun a thought: it ends unthought, or its text would be taken for the call.
-  const thought = thoughts.find(({ open }) => prompt.trimEnd().endsWith(open))
-  const start = `${thought ? `\n${thought.close}\n\n` : ''}${framing.open}${framing.before}`
+function forcedCall({ framing, thoughts }: Spoken, names: readonly string[], prompt: string): ForcedCall {
+  const end = thoughtEnd(thoughts, prompt)
+  const start = framing.open + framing.before
   const [name, other] = names
-  const prefix = [{ text: start, control: true }]
-  if (name === undefined || other !== undefined) return { prefix: shown(prefix), continues: 'name', names, framing }
-  prefix.push({ text: spelt(name, framing), control: false }, { text: framing.between, control: true })
-  return { prefix: shown(prefix), continues: 'arguments', names, framing }
+  const head = name === undefined || other !== undefined ? [] : [spelt(name, framing), framing.between]
+  // The model finds an id of its own.
+  const whole = [start, ...head].join('')
+  const [told = ''] = whole.split(slots.id)
+  const pieces = [start, ...head].map((text, i, all) => {
+    const at = all.slice(0, i).join('').length
+    return { text: told.slice(at, at + text.length), control: i !== 1 }
+  })
+  const [first, ...others] = pieces
+  const prefix = [{ text: end + (first?.text ?? ''), control: true }, ...others]
+    .map(piece => ({ ...piece, text: piece.text.replaceAll(slots.index, '0') }))
+    .filter(({ text }) => text !== '')
+  return { prefix, written: told, names, framing }
 }
 
-const shown = (pieces: { text: string; control: boolean }[]) => pieces.filter(({ text }) => text !== '')
-
-/** A function's name as it stands inside a call. */
-export function spelt(name: string, { name: form }: CallFraming): string {
-  return form === 'json' ? JSON.stringify(name).slice(1, -1) : name
+/** What ends a thought that the prompt has begun: without it the reply would be taken for the thought. */
+export function thoughtEnd(thoughts: readonly Wrapping[], prompt: string): string {
+  const thought = thoughts.find(({ open }) => prompt.trimEnd().endsWith(open))
+  return thought === undefined ? '' : `\n${thought.close}\n\n`
 }

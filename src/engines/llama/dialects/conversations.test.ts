@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { Template } from '@huggingface/jinja'
 import { Fault } from '../../../lib/faults.ts'
 import type { ChatMessage } from '../../../wire/chat.ts'
+import { ChatTemplate } from '../templates.ts'
 import type { Conversation, FunctionTool, TemplateTurn } from './dialect.ts'
 import { dialectOf } from './index.ts'
 
@@ -45,14 +45,16 @@ const visit: readonly ChatMessage[] = [
 ]
 
 function render(name: string, { messages, tools }: Conversation): string {
-  const variables = {
-    messages,
-    ...(tools ? { tools } : {}),
-    add_generation_prompt: true,
-    bos_token: '<s>',
-    eos_token: '</s>',
-  }
-  return new Template(fixture(`${name}.jinja`)).render(variables)
+  const template = new ChatTemplate({
+    source: fixture(`${name}.jinja`),
+    bosText: '<s>',
+    eosText: '</s>',
+    controlSpellings: [],
+  })
+  return template
+    .render(messages, tools)
+    .map(({ text }) => text)
+    .join('')
 }
 
 const shown = (name: string, messages: readonly ChatMessage[], tools: readonly FunctionTool[] = []) =>
@@ -68,6 +70,8 @@ describe('a conversation with tools', () => {
 
   it('is told apart by the template alone', () => {
     assert.deepEqual(Object.fromEntries(names.map(name => [name, dialectOf(fixture(`${name}.jinja`)).family])), {
+      actions: 'own-json',
+      braces: 'own-braces',
       chatml: 'generic',
       deepseek: 'deepseek',
       'deepseek-plain': 'deepseek-v3.1',
@@ -78,14 +82,18 @@ describe('a conversation with tools', () => {
       glm: 'glm',
       harmony: 'harmony',
       hermes: 'hermes',
+      keyed: 'own-keyed',
       llama: 'llama',
       mistral: 'mistral',
       'mistral-args': 'mistral-args',
+      named: 'own-named',
       phi: 'phi',
       'phi-text': 'phi',
+      'python-calls': 'lfm',
       qwen: 'hermes',
       'qwen-coder': 'qwen-coder',
       'qwen-thinking': 'hermes',
+      rows: 'own-rows',
     })
   })
 
@@ -101,7 +109,7 @@ describe('tools', () => {
   it('are whole where a template looks inside, and otherwise as they were given', () => {
     const bare: FunctionTool = { type: 'function', function: { name: 'now', parameters: { type: 'object' } } }
     assert.deepEqual(shown('qwen', [], [bare]).tools, [bare])
-    assert.deepEqual(shown('qwen-coder', [], [bare]).tools, [
+    assert.deepEqual(shown('hermes', [], [bare]).tools, [
       {
         type: 'function',
         function: { name: 'now', description: '', parameters: { type: 'object', properties: {} } },
@@ -226,6 +234,16 @@ describe('messages', () => {
 })
 
 describe('a hostile template', () => {
+  it('is asked for a second and no longer, however much it spends on an answer', () => {
+    const loop = '{% for i in range(9000) %}{% for j in range(9) %}{% endfor %}{% endfor %}'
+    for (const source of [loop, `${loop}{{ messages|tojson }}{{ tools|tojson }}`]) {
+      const before = process.threadCpuUsage().user
+      dialectOf(source)
+      const millis = (process.threadCpuUsage().user - before) / 1000
+      assert.ok(millis < 2000, `${millis} ms`)
+    }
+  })
+
   it('is read in little time', () => {
     const parts = [
       '{#',

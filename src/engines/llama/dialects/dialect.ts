@@ -9,12 +9,18 @@ export type FunctionTool = Extract<Tool, { type: 'function' }>
 export interface Dialect {
   /** For logs and tests. */
   readonly family: string
+  /** What stands around an answer that calls nothing; '' where it has no marks. */
+  readonly answer: Wrapping
   /** Control tokens whose spelling the parser must find in the generated text, although they normally have none. */
   readonly visible: readonly string[]
   /** OpenAI's messages as the template takes them, and the tools it renders itself; undefined when there are none for it. */
   conversation(messages: readonly ChatMessage[], tools: readonly FunctionTool[]): Conversation
   /** What `tool_choice` and `parallel_tool_calls` come to. */
   choose(asked: ToolsAsked): ToolsChosen
+  /** How thoughts are marked, the likeliest first. */
+  readonly thoughts: readonly Wrapping[]
+  /** What ends a thought that the prompt has begun, so that an answer can be demanded; '' where it has begun none. */
+  thoughtEnd(prompt: string): string
   /** Reads one generated reply. */
   parser(options: ParserOptions): ReplyParser
 }
@@ -55,8 +61,8 @@ export interface ForcedCall {
    * are control tokens.
    */
   readonly prefix: readonly { readonly text: string; readonly control: boolean }[]
-  /** How far the prefix goes: the model continues with the name, or with the arguments of the only function. */
-  readonly continues: 'name' | 'arguments'
+  /** How much of the first call's spelling the prefix holds: a beginning of `open before NAME between`, slots included. */
+  readonly written: string
   /** The functions that may be called. */
   readonly names: readonly string[]
   readonly framing: CallFraming
@@ -64,7 +70,7 @@ export interface ForcedCall {
 
 /**
  * How calls are spelt: `open (before NAME between ARGUMENTS after) separator (…) close`. Everything but name and arguments is
- * literal, so that it is also a grammar.
+ * literal, so that it is also a grammar; numbers and ids that differ from call to call are slots (`grammar/slots.ts`).
  */
 export interface CallFraming {
   readonly open: string
@@ -76,8 +82,28 @@ export interface CallFraming {
   readonly close: string
   /** `json`: the name stands inside a JSON string and is escaped so. */
   readonly name: 'json' | 'plain'
-  /** null: the arguments are one JSON object. Otherwise they are a row of `before KEY between VALUE after`; text is not quoted. */
-  readonly parameters: { readonly before: string; readonly between: string; readonly after: string } | null
+  /** null: the arguments are one JSON object. */
+  readonly parameters: RowFraming | null
+}
+
+/** How arguments are spelt that are no JSON object: for each `before KEY between VALUE after`, joined by `separator`. Texts are not quoted. */
+export interface RowFraming {
+  readonly before: string
+  readonly between: string
+  readonly after: string
+  readonly separator: string
+  /** Around values that are no text, where that differs. */
+  readonly other: Pick<RowFraming, 'between' | 'after'> | null
+  /** A truth is `True` or `False`, as Python prints it. */
+  readonly python: boolean
+  /** Texts that could be taken for tags stand in `<![CDATA[…]]>`. */
+  readonly cdata: boolean
+}
+
+/** What stands around something. */
+export interface Wrapping {
+  readonly open: string
+  readonly close: string
 }
 
 export interface ParserOptions {

@@ -1,4 +1,5 @@
-import type { CallFraming } from './dialect.ts'
+import type { CallFraming, RowFraming, Wrapping } from './dialect.ts'
+import { framedForm, pythonCalls } from './framed.ts'
 import { harmonyReply, harmonyTokens } from './harmony.ts'
 import {
   deepseekCalls,
@@ -9,7 +10,7 @@ import {
   phiCalls,
   toolCallTag,
 } from './readers.ts'
-import { type Form, plainReply, type Thought } from './reading.ts'
+import { type Form, plainReply } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { Reading } from './tape.ts'
 
@@ -17,31 +18,28 @@ import type { Reading } from './tape.ts'
 export interface Family {
   readonly name: string
   readonly visible: readonly string[]
-  readonly thoughts: readonly Thought[]
+  readonly thoughts: readonly Wrapping[]
+  /** As the family was trained to call. A template that spells calls itself knows better, unless this is `fixed`. */
   readonly framing: CallFraming
-  readonly read: (reply: Reply) => Reading<void>
-  /** What templates of the family are known to do with messages; see `history.ts`. */
-  readonly habits: Partial<Habits>
+  readonly fixed: boolean
+  /** How a text begins, where that has a mark which templates do not tell. */
+  readonly answerOpen: string
+  readonly read: (marks: Marks) => (reply: Reply) => Reading<void>
 }
 
-export interface Habits {
-  /** System messages after the first place are lost or refused. */
-  readonly systemFirst: boolean
-  /** One call in a message: several calls become several messages, each followed by its result. */
-  readonly oneCall: boolean
-  /** Text beside calls is lost: it becomes a message of its own. */
-  readonly textApart: boolean
-  /** The field for the thoughts of earlier turns. */
-  readonly thoughtField: string
+/** What a template puts around the parts of a reply. */
+export interface Marks {
+  readonly thoughts: readonly Wrapping[]
+  readonly answer: Wrapping | null
 }
 
-const think: Thought = { open: '<think>', close: '</think>' }
+const think: Wrapping = { open: '<think>', close: '</think>' }
 const never = () => false
 const object = (character: string) => character === '{'
 const objectOrList = (character: string) => character === '{' || character === '['
 
-const form = (parts: Partial<Form> & Pick<Form, 'opens' | 'read'>) => (reply: Reply) =>
-  plainReply(reply, { thoughts: [think], bare: never, promptOpen: null, ...parts })
+const form = (parts: Partial<Form> & Pick<Form, 'opens' | 'read'>) => (marks: Marks) => (reply: Reply) =>
+  plainReply(reply, { bare: never, promptOpen: null, ...parts, ...marks })
 
 const framing = (parts: Partial<CallFraming>): CallFraming => ({
   open: '',
@@ -55,14 +53,17 @@ const framing = (parts: Partial<CallFraming>): CallFraming => ({
   ...parts,
 })
 
-const family = (parts: Omit<Family, 'thoughts' | 'visible' | 'habits'> & Partial<Family>): Family => {
+const row = (parts: Pick<RowFraming, 'before' | 'between' | 'after'> & Partial<RowFraming>): RowFraming => ({
+  separator: '',
+  other: null,
+  python: false,
+  cdata: false,
+  ...parts,
+})
+
+const family = (parts: Omit<Family, 'thoughts' | 'visible' | 'fixed' | 'answerOpen'> & Partial<Family>): Family => {
   const { thoughts = [think], visible = ['<tool_call>', '</tool_call>'] } = parts
-  return {
-    habits: {},
-    ...parts,
-    thoughts,
-    visible: [...thoughts.flatMap(({ open, close }) => [open, close]), ...visible],
-  }
+  return { fixed: false, answerOpen: '', ...parts, thoughts, visible }
 }
 
 const tagged = framing({ before: '<tool_call>\n{"name": "', after: '}\n</tool_call>' })
@@ -90,7 +91,7 @@ const qwenCoder = family({
     between: '>\n',
     after: '</function>\n</tool_call>',
     name: 'plain',
-    parameters: { before: '<parameter=', between: '>\n', after: '\n</parameter>\n' },
+    parameters: row({ before: '<parameter=', between: '>\n', after: '\n</parameter>\n', python: true }),
   }),
   read: form({ opens: ['<tool_call>', '<function='], read: toolCallTag }),
 })
@@ -102,7 +103,7 @@ const glm = family({
     between: '\n',
     after: '</tool_call>',
     name: 'plain',
-    parameters: { before: '<arg_key>', between: '</arg_key>\n<arg_value>', after: '</arg_value>\n' },
+    parameters: row({ before: '<arg_key>', between: '</arg_key>\n<arg_value>', after: '</arg_value>\n' }),
   }),
   read: form({ opens: ['<tool_call>'], read: toolCallTag }),
 })
@@ -112,7 +113,6 @@ const llama = family({
   visible: ['<|python_tag|>'],
   framing: framing({ between: '", "parameters": ', separator: null }),
   read: form({ opens: ['<|python_tag|>', '\n{'], bare: objectOrList, read: llamaCalls }),
-  habits: { textApart: true },
 })
 
 /** Functionary 3.1 and Llama 3 with functions of one's own in tags. */
@@ -131,21 +131,22 @@ const functionTags = family({
 
 const functionary = family({
   name: 'functionary',
+  thoughts: [],
+  answerOpen: 'all\n',
   framing: framing({ before: '', between: '\n', after: '', separator: '>>>', name: 'plain' }),
-  read: form({ thoughts: [], opens: ['>>>'], promptOpen: '>>>', read: functionaryCalls }),
+  read: form({ opens: ['>>>'], promptOpen: '>>>', read: functionaryCalls }),
 })
 
-const bracketThought: Thought = { open: '[THINK]', close: '[/THINK]' }
+const bracketThought: Wrapping = { open: '[THINK]', close: '[/THINK]' }
 const mistralBase = {
   visible: ['[TOOL_CALLS]', '[ARGS]', '[CALL_ID]'],
   thoughts: [bracketThought, think],
-  read: form({ thoughts: [bracketThought, think], opens: ['[TOOL_CALLS]'], read: mistralCalls }),
+  read: form({ opens: ['[TOOL_CALLS]'], read: mistralCalls }),
 }
 const mistral = family({
   ...mistralBase,
   name: 'mistral',
   framing: framing({ open: '[TOOL_CALLS][', separator: ', ', close: ']' }),
-  habits: { systemFirst: true },
 })
 const mistralArgs = family({
   ...mistralBase,
@@ -153,11 +154,19 @@ const mistralArgs = family({
   framing: framing({ before: '[TOOL_CALLS]', between: '[ARGS]', after: '', separator: '', name: 'plain' }),
 })
 
+/** For templates that know calls in a form which none of these readers reads: their models chat, and call nothing. */
+export const strange = family({ ...generic, name: 'strange', visible: [] })
+
+/** The form of a template that no family is known by; null when its calls cannot be read. */
+export function framedFamily(framing: CallFraming): Family | null {
+  const found = framedForm(framing)
+  return found && family({ name: found.name, visible: [], framing, read: form(found.form) })
+}
+
 const { calls, call, middle, callEnd, callsEnd } = deepseekTokens
 const deepseekBase = {
   visible: Object.values(deepseekTokens),
   read: form({ opens: [calls, call], read: deepseekCalls }),
-  habits: { systemFirst: true },
 }
 const deepseek = family({
   ...deepseekBase,
@@ -187,10 +196,10 @@ const deepseekPlain = family({
 
 const phi = family({
   name: 'phi',
+  fixed: true,
   visible: ['<|tool_call|>', '<|/tool_call|>'],
   framing: framing({ open: '<|tool_call|>[', separator: ', ', close: ']<|/tool_call|>' }),
   read: form({ opens: ['<|tool_call|>', 'functools['], read: phiCalls }),
-  habits: { systemFirst: true },
 })
 
 const harmony = family({
@@ -204,8 +213,41 @@ const harmony = family({
     separator: null,
     name: 'plain',
   }),
-  read: harmonyReply,
-  habits: { systemFirst: true, oneCall: true, thoughtField: 'thinking' },
+  read: () => harmonyReply,
+})
+
+const steps: Wrapping = { open: 'Here are my reasoning steps:', close: '[BEGIN FINAL RESPONSE]' }
+/** Thoughts that templates leave out of what they render, and so do not tell of. */
+const tagThought: Wrapping = { open: '<|open|>think<|sep|>', close: '<|close|>think<|sep|>' }
+export const knownThoughts = [steps, bracketThought, tagThought, think]
+
+/** How the thoughts of a template's models are marked, besides those of its family. */
+export const thoughtsIn = (template: string): Wrapping[] =>
+  knownThoughts.filter(({ close }) => template.includes(close))
+
+/** LFM 2: calls of Python. */
+const lfmFraming = framing({
+  open: '<|tool_call_start|>[',
+  before: '',
+  between: '(',
+  after: ')',
+  separator: ', ',
+  close: ']<|tool_call_end|>',
+  name: 'plain',
+  parameters: row({
+    before: '',
+    between: '="',
+    after: '"',
+    separator: ', ',
+    other: { between: '=', after: '' },
+    python: true,
+  }),
+})
+const lfm = family({
+  name: 'lfm',
+  visible: [],
+  framing: lfmFraming,
+  read: form(pythonCalls(lfmFraming)),
 })
 
 /** By what stands in the template, the most telling first. */
@@ -219,6 +261,7 @@ const marks: readonly (readonly [found: (template: string) => boolean, family: F
   [has(call), deepseekPlain],
   [has('<|tool_call|>'), phi],
   [has('<|tool|>', '<|/tool|>'), phi],
+  [has('List of tools: '), lfm],
   [has('<arg_key>', '<tool_call>'), glm],
   [has('<parameter=', '<function='), qwenCoder],
   [has('<function='), functionTags],

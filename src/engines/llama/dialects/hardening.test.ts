@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { Fault } from '../../../lib/faults.ts'
+import type { CallFraming, Dialect } from './dialect.ts'
 import { dialect, read, samples, tools } from './harness.ts'
+import { dialectOf } from './index.ts'
 import { keptMax } from './tape.ts'
 
 describe('any text', () => {
@@ -37,14 +41,18 @@ describe('any text', () => {
   it('loses nothing but white space and the marks of thoughts when there are no tools', () => {
     const chance = seeded(8)
     const scraps = samples.map(({ text }) => text)
-    const bare = (text: string) => text.replaceAll(/\s|<\/?think>|\[\/?THINK\]/g, '')
-    for (const file of files.filter(name => name !== 'harmony' && name !== 'functionary'))
+    for (const file of files.filter(name => name !== 'harmony' && name !== 'functionary')) {
+      const { thoughts, answer } = dialect(file)
+      const marks = [...thoughts, answer].flatMap(({ open, close }) => [open, close]).filter(mark => mark !== '')
+      const bare = (text: string) =>
+        text.replaceAll(new RegExp(['\\s', ...marks.map(RegExp.escape)].join('|'), 'g'), '')
       for (const sample of samples) {
         const text = mutated(sample.text, scraps, chance)
         const parser = dialect(file).parser({ tools: [], prompt: '' })
         const said = [...parser.push(text), ...parser.end()].map(event => ('text' in event ? event.text : event.name))
         assert.equal(bare(said.join('')), bare(text), JSON.stringify([file, text]))
       }
+    }
   })
 
   it('takes time in proportion to its length, and never holds back more than its bound', () => {
@@ -67,6 +75,16 @@ describe('any text', () => {
       '"\\u',
       '<function=a><parameter=b>',
       '<｜tool▁call▁begin｜>a<｜tool▁sep｜>',
+      '<|tool_call_start|>[a(b=[',
+      "<|tool_call_start|>[a(b='\\",
+      '<|tool_call_start|>[now()]',
+      '<|tool_call>call:a{b:[{c:',
+      '<|tool_call>call:a{b:<|"|>',
+      '<|calls_begin|><|call_begin|>functions.a:1',
+      '<own:calls><invoke name="a"><parameter name="b" string="false">[',
+      '<|tools_prefix|>[{"now":{',
+      '<|START_ACTION|>[{"tool_name":"now",',
+      '<|START_RESPONSE|>',
     ]
     for (const file of files)
       for (const seed of seeds) {
@@ -83,9 +101,46 @@ describe('any text', () => {
         }
         parser.end()
         const millis = (process.threadCpuUsage().user - before) / 1000
-        assert.ok(most <= keptMax + 1000, `${file}, ${seed}: ${most} characters at once`)
+        // What is quoted at last may become twice as long.
+        assert.ok(most <= 2 * keptMax + 1000, `${file}, ${seed}: ${most} characters at once`)
         assert.ok(millis < 1000, `${file}, ${seed}: ${millis} ms`)
       }
+  })
+})
+
+describe('any template', () => {
+  it('has a dialect, and its replies are read without an exception, over 600 mutations', () => {
+    const chance = seeded(9)
+    const names = readdirSync(new URL('fixtures/', import.meta.url)).filter(name => name.endsWith('.jinja'))
+    const sources = names.map(name => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8'))
+    const scraps = [
+      '<',
+      '>',
+      '|',
+      '"',
+      "'",
+      '{',
+      '}',
+      '[',
+      ']',
+      ' ',
+      '\n',
+      '<a>',
+      'name',
+      'arguments',
+      '{% if x %}',
+      '{{ 1 }}',
+    ]
+    for (let round = 0; round < 600; round++) {
+      const source = mutated(pick(sources, chance), scraps, chance)
+      const made = dialectOf(source)
+      const { framing } = forcedOf(made)
+      for (const text of [pick(samples, chance).text, framing && framing.open + framing.before + framing.between]) {
+        const parser = made.parser({ tools, prompt: '' })
+        for (const piece of cut(mutated(text ?? '', scraps, chance), chance)) parser.push(piece)
+        parser.end()
+      }
+    }
   })
 })
 
@@ -112,6 +167,16 @@ describe('what may be a call', () => {
     }
   })
 })
+
+function forcedOf(made: Dialect): { framing?: CallFraming } {
+  try {
+    const { forced } = made.choose({ tools, choice: 'required', parallel: true })
+    return forced === null ? {} : { framing: forced.framing }
+  } catch (error) {
+    assert.ok(error instanceof Fault)
+    return {}
+  }
+}
 
 /** A small generator of our own, so that a failure can be repeated (mulberry32). */
 function seeded(seed: number): () => number {

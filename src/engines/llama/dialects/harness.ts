@@ -1,10 +1,19 @@
 /** Generated replies of all families and what they say, and the means to read them in tests. */
 import { readFileSync } from 'node:fs'
-import type { FunctionTool, ParserOptions, Said } from './dialect.ts'
+import type { Dialect, FunctionTool, ParserOptions, Said } from './dialect.ts'
+import { formSamples } from './forms/harness.ts'
 import { dialectOf } from './index.ts'
 
-export const dialect = (file: string) =>
-  dialectOf(readFileSync(new URL(`fixtures/${file}.jinja`, import.meta.url), 'utf8'))
+const dialects = new Map<string, Dialect>()
+
+/** Of a fixture; each is asked once. */
+export function dialect(file: string): Dialect {
+  const known = dialects.get(file)
+  if (known !== undefined) return known
+  const made = dialectOf(readFileSync(new URL(`fixtures/${file}.jinja`, import.meta.url), 'utf8'))
+  dialects.set(file, made)
+  return made
+}
 
 const weather: FunctionTool = {
   type: 'function',
@@ -361,4 +370,5 @@ export const samples: readonly Sample[] = [
   { name: 'a call in tags', file: 'chatml', text: hermes(oslo), said: [`get_weather=${oslo}`] },
   { name: 'a list at the start', file: 'chatml', text: '[{"name": "now", "arguments": {}}]', said: ['now={}'] },
   { name: 'an answer that is a list', file: 'chatml', text: '[1] is the first', said: ['[1] is the first'] },
+  ...formSamples,
 ]

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { fault } from '../../../lib/faults.ts'
 import { type ChatMessage, textOf } from '../../../wire/chat.ts'
-import { spelt } from './choice.ts'
 import type { CallFraming, Conversation, FunctionTool, TemplateTurn } from './dialect.ts'
 import type { Manners } from './manners.ts'
+import { entriesOf, nine, parsed, spaced, type WrittenCall, written } from './writing.ts'
 
 /** A turn on its way to the template: calls still with the text of their arguments. */
 interface Turn {
@@ -18,11 +17,7 @@ interface Turn {
   tools?: string
 }
 
-interface Call {
-  readonly id: string
-  readonly name: string
-  readonly arguments: string
-}
+type Call = WrittenCall
 
 /**
  * OpenAI's messages as a template takes them.
@@ -38,10 +33,10 @@ export function conversation(
   let turns = inOrder(turnsOf(messages))
   if (manners.toolsInSystem && listed.length > 0) turns = withTools(turns, listed)
   else if (told) turns = withPreamble(turns, preamble(listed, framing))
-  if (!manners.knowsCalls) turns = turns.map(turn => spoken(turn, framing))
+  if (!manners.knowsCalls) turns = turns.map(turn => spoken(turn, manners, framing))
   else {
     if (manners.oneCall) turns = oneByOne(turns)
-    if (manners.textApart && !manners.alternates) turns = turns.flatMap(apart)
+    if (manners.textApart) turns = turns.flatMap(apart)
   }
   turns = systemPlaced(turns, manners.system)
   if (manners.alternates || !manners.knowsCalls) turns = merged(turns, manners)
@@ -120,16 +115,30 @@ function plainText(message: ChatMessage, index: number): string {
 const signed = (content: string, name: string | null | undefined) => (name ? `${name}: ${content}` : content)
 
 /** A tool as templates print it: in this order, nothing that is null, and whole where they look inside. */
-function plainTool({ function: { name, description, parameters } }: FunctionTool, { describes }: Manners) {
+function plainTool({ function: { name, description, parameters } }: FunctionTool, manners: Manners) {
   const schema = parameters ?? { type: 'object', properties: {} }
   return {
     type: 'function',
     function: {
       name,
-      ...(description || describes ? { description: description ?? '' } : {}),
-      parameters: describes && !('properties' in schema) ? { ...schema, properties: {} } : schema,
+      ...(description || manners.describes ? { description: description ?? '' } : {}),
+      parameters: manners.describesParameters ? described(schema) : manners.describes ? propertied(schema) : schema,
     },
   }
+}
+
+const propertied = (schema: object): object => ('properties' in schema ? schema : { ...schema, properties: {} })
+
+function described(schema: object): object {
+  const properties = 'properties' in schema ? schema.properties : {}
+  const whole = typeof properties === 'object' && properties !== null ? Object.entries(properties) : []
+  const told = whole.map(([key, property]): [string, unknown] => [
+    key,
+    typeof property === 'object' && property !== null && !property.description
+      ? { ...property, description: '' }
+      : property,
+  ])
+  return { ...schema, properties: Object.fromEntries(told) }
 }
 
 /** For templates that do not list tools. The words for the usual form are those that Hermes and Qwen were trained on. */
@@ -164,28 +173,14 @@ function withPreamble(turns: Turn[], text: string): Turn[] {
 }
 
 /** Calls and results as text, for templates that know neither. */
-function spoken(turn: Turn, framing: CallFraming): Turn {
+function spoken(turn: Turn, { showsResults }: Manners, framing: CallFraming): Turn {
+  if (turn.role === 'tool' && showsResults) return turn
   if (turn.role === 'tool') return { role: 'user', content: `<tool_response>\n${turn.content}\n</tool_response>` }
   const { calls, ...rest } = turn
   if (calls === undefined) return turn
-  const { open, separator, close } = framing
-  const written = `${open}${calls.map(call => callText(call, framing)).join(separator ?? '\n')}${close}`
-  return { ...rest, content: rest.content === '' ? written : `${rest.content}\n${written}` }
+  const text = written(calls, framing)
+  return { ...rest, content: rest.content === '' ? text : `${rest.content}\n${text}` }
 }
-
-function callText(call: Call, framing: CallFraming): string {
-  const { before, between, after, parameters } = framing
-  const value = parsed(call.arguments)
-  const body =
-    parameters === null
-      ? spaced(value)
-      : Object.entries(entriesOf(value))
-          .map(([key, item]) => parameters.before + key + parameters.between + bare(item) + parameters.after)
-          .join('')
-  return `${before}${spelt(call.name, framing)}${between}${body}${after}`
-}
-
-const bare = (value: unknown) => (typeof value === 'string' ? value : spaced(value))
 
 /** Results in the order of their calls: most templates show no ids, so that the order is all that joins them. */
 function inOrder(turns: readonly Turn[]): Turn[] {
@@ -288,46 +283,4 @@ function argumentsFor(text: string, kind: Manners['arguments']): unknown {
   if (kind === 'text') return text === '' ? '{}' : text
   const value = parsed(text === '' ? '{}' : text)
   return kind === 'entries' ? entriesOf(value) : value
-}
-
-/** What a model wrote need not be JSON; and what is nested beyond reason is left as it is, for templates walk through it. */
-function parsed(text: string): unknown {
-  try {
-    return depthOf(text) > depthMax ? text : JSON.parse(text)
-  } catch {
-    return text
-  }
-}
-
-const depthMax = 100
-
-function depthOf(json: string): number {
-  let depth = 0
-  let deepest = 0
-  let inString = false
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at]
-    if (character === '"') inString = !inString
-    else if (inString && character === '\\') at++
-    else if (inString) continue
-    else if (character === '{' || character === '[') deepest = Math.max(deepest, ++depth)
-    else if (character === '}' || character === ']') depth--
-  }
-  return deepest
-}
-
-const entriesOf = (value: unknown): object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { arguments: value }
-
-/** Mistral's templates refuse other ids. The same id gives the same nine characters. */
-function nine(id: string): string {
-  return /^[a-zA-Z0-9]{9}$/.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 9)
-}
-
-/** JSON as Python's `json.dumps` writes it, and so as models saw it. */
-function spaced(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(spaced).join(', ')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const fields = Object.entries(value).filter(([, item]) => item !== undefined)
-  return `{${fields.map(([key, item]) => `${JSON.stringify(key)}: ${spaced(item)}`).join(', ')}}`
 }

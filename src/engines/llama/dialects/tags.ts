@@ -2,6 +2,7 @@
 
 import { objectArguments, plainName } from './calls.ts'
 import type { FunctionTool } from './dialect.ts'
+import { pythonJson } from './python.ts'
 import type { Reply } from './reply.ts'
 import { expect, keptMax, literal, Markers, type Reading, space, until } from './tape.ts'
 
@@ -44,7 +45,7 @@ export function* parameterRows(reply: Reply, name: string, form: RowForm): Readi
       const key = yield* rowKey(reply, form)
       if (count === 0) reply.begin(name)
       reply.arguments(`${count === 0 ? '{' : ', '}${JSON.stringify(key)}: `)
-      yield* rowValue(reply, form, isText(reply.tools.get(name), key))
+      yield* rowValue(reply, form.close, isText(reply.tools.get(name), key))
       tape.mark()
     } else if (count === 0) {
       yield* expect(tape, form.end)
@@ -69,7 +70,8 @@ function* rowKey(reply: Reply, { between: [first = '>', ...others] }: RowForm): 
   return key
 }
 
-function* rowValue(reply: Reply, { close }: RowForm, text: boolean): Reading<void> {
+/** Reads one bare value and its end. */
+export function* rowValue(reply: Reply, close: string, text: boolean): Reading<void> {
   const { tape } = reply
   tape.release()
   const value = new RowValue(text, piece => reply.arguments(piece))
@@ -79,7 +81,7 @@ function* rowValue(reply: Reply, { close }: RowForm, text: boolean): Reading<voi
 }
 
 /** Whether a parameter takes text, which is then not read as JSON. */
-function isText(tool: FunctionTool | undefined, key: string): boolean {
+export function isText(tool: FunctionTool | undefined, key: string): boolean {
   const properties = tool?.function.parameters?.properties
   const schema = isRecord(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined
   if (!isRecord(schema)) return true
@@ -142,6 +144,7 @@ function jsonOf(text: string): string {
     JSON.parse(text)
     return text
   } catch {
-    return JSON.stringify(text)
+    // Templates of this form print nested values as Python does, and so their models may write them.
+    return pythonJson(text) ?? JSON.stringify(text)
   }
 }

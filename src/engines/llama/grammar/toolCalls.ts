@@ -1,9 +1,10 @@
 import { Emitter } from './emit.ts'
 import { Budget } from './limits.ts'
 import { type Node, SchemaReader } from './nodes.ts'
-import { joined, literal, Rules } from './rules.ts'
+import { joined, Rules } from './rules.ts'
 import type { Grammar } from './schema.ts'
 import { Shapes } from './shapes.ts'
+import { spelled } from './slots.ts'
 import { type Place, refuse } from './spot.ts'
 
 /** Calls that one reply may hold. */
@@ -48,11 +49,11 @@ export function toolCallGrammar({ calls, opening = '', separator = '', closing =
     const root = argumentsOf(reader, parameters)
     nextId = reader.nextId
     const value = new Emitter(shapes, rules, { place, path: [] }).value(root)
-    return rules.rule(joined(literal(prefix), value, literal(suffix)), { place, path: [] })
+    return rules.rule(joined(spelled(prefix), value, spelled(suffix)), { place, path: [] })
   })
   const call = rules.rule([...new Set(alternatives)].join(' | '), spot)
-  const next = rules.rule(joined(literal(separator), call), spot)
-  const root = joined(literal(opening), call, rules.repeat(next, 0, most - 1, spot), literal(closing))
+  const next = rules.rule(joined(spelled(separator), call), spot)
+  const root = joined(spelled(opening), call, rules.repeat(next, 0, most - 1, spot), spelled(closing))
   return { text: rules.text(root, spot), steps: budget.spent }
 }
 
