@@ -274,3 +274,33 @@ test('the public address is an origin', () => {
   ])
     assert.match(complaint(`public_url: ${wrong}`), /`public_url`/)
 })
+
+test('files and proxies of an upstream are checked together, and found from the folder of the settings', () => {
+  const upstream = (more: string) => `upstreams:\n  east: { base_url: "https://a.example/v1"${more} }\n`
+  const papers = ', ca_file: ca.pem, cert_file: tls/c.pem, key_file: /k.pem, key_passphrase: "${PASS}", connections: 8'
+  const { east } = written(upstream(papers), { PASS: 'open sesame' }).upstreams
+  assert.deepEqual(
+    [east?.ca_file, east?.cert_file, east?.key_file, east?.key_passphrase],
+    [join(folder, 'ca.pem'), join(folder, 'tls/c.pem'), '/k.pem', 'open sesame'],
+  )
+  const wrong: [more: string, complaint: string][] = [
+    [', cert_file: c.pem', 'parlance.yaml:2: `upstreams.east.cert_file` says nothing without a `key_file`.'],
+    [', key_file: k.pem', 'parlance.yaml:2: `upstreams.east.key_file` says nothing without a `cert_file`.'],
+    [', key_passphrase: x', 'parlance.yaml:2: `upstreams.east.key_passphrase` says nothing without a `key_file`.'],
+    [
+      ', proxy: "http://me:canary@/x"',
+      'parlance.yaml:2: `upstreams.east.proxy` must be the address of a proxy, such as `http://proxy.example:3128`, or `none`.',
+    ],
+  ]
+  for (const [more, expected] of wrong) assert.equal(complaint(upstream(more)), expected)
+  const socks = complaint(upstream(', proxy: "socks5://me:canary@p.example"'))
+  assert.match(socks, /^parlance\.yaml:2: `upstreams\.east\.proxy` must match pattern/)
+  assert.doesNotMatch(socks, /canary/)
+})
+
+test('proxies come from the environment, small letters first, or from the file', () => {
+  const of = ({ http_proxy, https_proxy, no_proxy }: ReturnType<typeof written>) => [http_proxy, https_proxy, no_proxy]
+  const env = { HTTP_PROXY: 'a:1', http_proxy: 'b:2', HTTPS_PROXY: 'c:3', NO_PROXY: '.x, y' }
+  assert.deepEqual(of(written('', env)), ['b:2', 'c:3', '.x, y'])
+  assert.deepEqual(of(written('https_proxy: http://d:4')), [undefined, 'http://d:4', undefined])
+})

@@ -6,6 +6,7 @@ import Type, { type TSchema } from 'typebox'
 import { Errors } from 'typebox/schema'
 import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { routeProblem } from './engines/routed/settings.ts'
+import { connectionFiles, connectionProblem } from './engines/upstream/connection/settings.ts'
 import { usdProblem } from './platform/prices/usd.ts'
 import { type Config, type Setting, type Settings, settings } from './settings.ts'
 
@@ -61,6 +62,14 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
           }
         : model,
     ]),
+  )
+  config.upstreams = Object.fromEntries(
+    Object.entries(config.upstreams).map(([name, upstream]) => {
+      const files = connectionFiles.flatMap(key =>
+        upstream[key] === undefined ? [] : [[key, resolve(base, upstream[key])]],
+      )
+      return [name, { ...upstream, ...Object.fromEntries(files) }]
+    }),
   )
   const { llama_server: server } = config
   // A name without a folder is looked for where programs are.
@@ -133,6 +142,7 @@ function readYaml(file: string, env: ConfigSources['env']): Record<string, unkno
     throw new ConfigError(`${at(offsetOf(document.contents, problem.path))}: ${problem.message}`)
   const stray =
     unknownUpstream(filled as Partial<Config>) ??
+    badConnection(filled as Partial<Config>) ??
     badRoute(filled as Partial<Config>) ??
     scaleAlone(filled as Partial<Config>) ??
     serverAlone(filled as Partial<Config>) ??
@@ -149,6 +159,17 @@ function unknownUpstream({ models = {}, upstreams = {} }: Partial<Config>): Prob
         path: ['models', name, 'upstream'],
         message: `\`models.${name}\` names the upstream \`${model.upstream}\`, which is not under \`upstreams\`.`,
       }
+  return undefined
+}
+
+function badConnection({ upstreams = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    const problem = connectionProblem(upstream)
+    if (problem !== undefined) {
+      const path = ['upstreams', name, problem.name]
+      return { path, message: `\`${path.join('.')}\` ${problem.message}.` }
+    }
+  }
   return undefined
 }
 

@@ -229,10 +229,25 @@ export const settings = {
     false,
     'One line per request on standard error: operation, status, time; never a key, a prompt or a reply.',
   ),
+  http_proxy: setting(
+    proxyAddress(),
+    undefined,
+    'The proxy through which http servers are asked: upstreams that have no `proxy` of their own, the hub, the provider of `oidc`. Never for this machine.',
+    'http_proxy',
+    'HTTP_PROXY',
+  ),
+  https_proxy: setting(proxyAddress(), undefined, 'The same for https servers.', 'https_proxy', 'HTTPS_PROXY'),
+  no_proxy: setting(
+    Type.String({ maxLength: 65_536 }),
+    undefined,
+    'Hosts that are asked without a proxy, separated by commas: `example.com` (with what is below it), `*.example.com`, addresses, networks, `*`; each may have a `:port`.',
+    'no_proxy',
+    'NO_PROXY',
+  ),
   hub_url: setting(
     Type.String({ pattern: '^https?://[^?#]+$', maxLength: 2048 }),
     'https://huggingface.co',
-    'Where `parlance pull` finds models by name. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured.',
+    'Where `parlance pull` finds models by name.',
     'PARLANCE_HUB_URL',
   ),
   hub_token: setting(
@@ -315,6 +330,9 @@ export interface Config {
   webhook: Static<typeof Webhook> | undefined
   drain_timeout_ms: number
   log_requests: boolean
+  http_proxy: string | undefined
+  https_proxy: string | undefined
+  no_proxy: string | undefined
   hub_url: string
   hub_token: string | undefined
   llama_server: string | undefined
@@ -343,6 +361,10 @@ function setting<Schema extends TSchema>(
   ...env: string[]
 ): Setting {
   return { schema, default: value, sentence, env }
+}
+
+function proxyAddress() {
+  return Type.String({ minLength: 1, maxLength: 2048, pattern: '^\\S+$' })
 }
 
 function timeout(description: string) {

@@ -5,8 +5,9 @@ import { fileAbilities, llamaEngine } from './engines/llama/index.ts'
 import { llamaServerEngine } from './engines/llama-server/index.ts'
 import { routedEngine } from './engines/routed/index.ts'
 import { routeOptions, targetOptions } from './engines/routed/settings.ts'
-import { type UpstreamPool, upstreamEngine, upstreamPool } from './engines/upstream/index.ts'
+import { upstreamEngine, upstreamPools } from './engines/upstream/index.ts'
 import type { Clock } from './lib/clock.ts'
+import type { Proxies } from './lib/connections/index.ts'
 import type { Log } from './lib/log.ts'
 import { packageRoot } from './lib/modules.ts'
 import type { Random } from './lib/random.ts'
@@ -60,11 +61,15 @@ export function pricesOf({ models }: Config): Map<string, Price> {
   )
 }
 
-export function signInOptions({ oidc }: Config): SignInOptions {
+export function signInOptions(config: Config): SignInOptions {
+  const { oidc } = config
   if (oidc === undefined) return {}
   const { issuer, client_id: clientId, client_secret: clientSecret, organization } = oidc
   const { scopes = ['email', 'profile'], allowed_domains: allowedDomains = [], role = 'reader' } = oidc
-  return { oidc: { issuer, clientId, clientSecret, scopes, allowedDomains, organization, role } }
+  return {
+    oidc: { issuer, clientId, clientSecret, scopes, allowedDomains, organization, role },
+    proxies: proxiesOf(config),
+  }
 }
 
 export function noticeOptions({ mail, webhook }: Config): NoticeOptions {
@@ -78,18 +83,22 @@ interface OfTarget {
   firstByteMs?: number | undefined
 }
 
-/** How engines start. Models of one origin share its connections; `close` ends them all. */
+/** Through which proxies other servers are asked. */
+export const proxiesOf = ({ http_proxy: http, https_proxy: https, no_proxy: none }: Config): Proxies => ({
+  http,
+  https,
+  none,
+})
+
+/** How engines start. Models that reach one origin in one way share its connections; `close` ends them all. */
 export function engineMakers(
   config: Config,
   { version, log, clock, random }: { version: string; log: Log; clock: Clock; random: Random },
 ) {
-  const pools = new Map<string, UpstreamPool>()
-  const poolOf = (baseUrl: string) => {
-    const { origin } = new URL(baseUrl)
-    const pool = pools.get(origin) ?? upstreamPool(baseUrl)
-    pools.set(origin, pool)
-    return pool
-  }
+  const pools = upstreamPools(proxiesOf(config))
+  // Engines open when they are first asked: a file that cannot be read is told before that.
+  for (const [name, settings] of Object.entries(config.upstreams))
+    pools.of(settings.base_url, settings, `upstreams.${name}`)
   const upstreamOf = ({ name, upstream, target }: UpstreamEntry, more: OfTarget = {}) => {
     const settings = config.upstreams[upstream]!
     const { base_url: baseUrl, api_key: apiKey, idle_timeout_ms: idleMs } = settings
@@ -102,7 +111,7 @@ export function engineMakers(
       ...(headers && { headers }),
       ...(body && { body }),
       timeouts: { ...(firstByteMs !== undefined && { firstByteMs }), ...(idleMs !== undefined && { idleMs }) },
-      pool: poolOf(baseUrl),
+      pool: pools.of(baseUrl, settings, `upstreams.${upstream}`),
       version,
       log,
     })
@@ -132,5 +141,5 @@ export function engineMakers(
       })
     },
   }
-  return { makers, close: () => Promise.all([...pools.values()].map(pool => pool.close())) }
+  return { makers, close: () => pools.close() }
 }

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { EnvHttpProxyAgent } from 'undici'
 import { describeModel } from '../../src/gguf/describe.ts'
 import { inWords } from '../../src/lib/bytes.ts'
+import { lines } from '../../src/lib/connections/index.ts'
 import { type Pulled, pull, systemRoom } from '../../src/platform/pulling/index.ts'
-import { modelsFolder, modelsOf } from '../../src/wiring.ts'
+import { modelsFolder, modelsOf, proxiesOf } from '../../src/wiring.ts'
 import { howFast, Lines, Progress } from '../progress.ts'
 import { UsageError } from '../run.ts'
 import { configHere } from '../surroundings.ts'
@@ -29,7 +29,7 @@ export async function run(args: string[]): Promise<number> {
   if (source === undefined || more.length > 0)
     throw new UsageError('Which model? `parlance pull OWNER/REPOSITORY[:FILE or quantisation]`, or an https address.')
   const config = configHere({ data_dir: values['data-dir'] })
-  const dispatcher = new EnvHttpProxyAgent()
+  const dispatcher = lines(proxiesOf(config))
   const stopping = new AbortController()
   const stop = () => stopping.abort()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)

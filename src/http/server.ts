@@ -1,4 +1,4 @@
-import { type AddressInfo, isIP } from 'node:net'
+import { type AddressInfo, isIP, type Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Fault, fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
@@ -71,6 +71,7 @@ export function makeServer(options: ServerOptions): Server {
   const reach = new Reach(options.reachedAt)
   const door: Door = { ...options, reach, replies, running: new Slots<AbortController>() }
   const app = makeApp(door)
+  const unused = unusedConnections(app)
   addOperations(app, door)
   addPages(app, door)
   return {
@@ -80,6 +81,7 @@ export function makeServer(options: ServerOptions): Server {
     },
     async drain(timeoutMs) {
       replies.draining = true
+      for (const socket of unused) socket.destroy()
       const timer = setTimeout(() => {
         for (const leaving of door.running.all()) leaving.abort()
         app.server.closeAllConnections()
@@ -88,6 +90,20 @@ export function makeServer(options: ServerOptions): Server {
       clearTimeout(timer)
     },
   }
+}
+
+/**
+ * Connections that have brought no request yet: browsers open some ahead, and so does Node's `fetch` after an abort. Node does not count
+ * them among the idle ones, and would wait for them at the end.
+ */
+function unusedConnections({ server }: FastifyInstance): ReadonlySet<Socket> {
+  const unused = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  server.on('request', ({ socket }: { socket: Socket }) => unused.delete(socket))
+  return unused
 }
 
 /** Fastify with our limits, and with our words wherever it or Node would use their own. */
@@ -128,6 +144,8 @@ function makeApp({ services, replies, maxBodyBytes, trustedProxies = [] }: Door)
     if (replies.draining) done(fault.draining())
     else if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       done(fault.badRequest('The request names no host.'))
+    else if (!request.originalUrl.startsWith('/'))
+      done(fault.badRequest('The request names a whole URL, as proxies are asked: this server is none.'))
     else done()
   })
   app.setErrorHandler((error, request, reply) => replies.error(error, request, reply))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
 
 /**
  * What a process holds in memory, shared pages included; in some 30 µs.
@@ -13,3 +14,11 @@ export function residentBytes(pid: number): number | undefined {
     return undefined
   }
 }
+
+/**
+ * How many records this process may keep for want of a place to put them: as many as it can be asked for in half a minute, and where
+ * memory is short an eighth of it.
+ * @param recordBytes what one takes
+ */
+export const recordsMax = (recordBytes: number): number =>
+  Math.min(250_000, Math.max(10_000, Math.floor(getHeapStatistics().heap_size_limit / 8 / recordBytes)))

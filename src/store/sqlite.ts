@@ -9,7 +9,7 @@ import { type Connection, checkParameter, connect, type Ran } from './sqlite-con
 import { runnable, sqliteBuilder, sqliteKysely } from './sqlite-dialect.ts'
 import { databasePath, prepareFile } from './sqlite-file.ts'
 import type { Expectation, Statement, Store, StoreOptions, Written, WrittenBy } from './store.ts'
-import { WriteBehind } from './write-behind.ts'
+import { usualSoonRows, WriteBehind } from './write-behind.ts'
 import { startWriterThread } from './writer-thread.ts'
 
 /** A reader blocks the main thread while it waits, and with the log of writes it hardly ever has to. */
@@ -17,7 +17,7 @@ const readBusyTimeoutMs = 1000
 const closeMs = 10_000
 
 export async function openSqlite(options: StoreOptions, migrations: readonly Migration[]): Promise<Store> {
-  const { dataDir, clock, log, maxSizeBytes, flushMs = 200, maxSoonRows = 10_000, busyTimeoutMs = 5000 } = options
+  const { dataDir, clock, log, maxSizeBytes, flushMs = 200, maxSoonRows = usualSoonRows, busyTimeoutMs = 5000 } = options
   await prepareFile({ dataDir, clock, log, migrations, lock: options.lock, busyTimeoutMs })
   const path = databasePath(dataDir)
   const condition = startCondition({ clock, log })

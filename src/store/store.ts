@@ -32,6 +32,7 @@ export { ConstraintFailed, StaleWrite } from './failure.ts'
 export { type DataDirLock, lockDataDir } from './lock.ts'
 export { preparedAddition, preparedInsert } from './prepared.ts'
 export type { Database } from './schema.ts'
+export { usualSoonRows } from './write-behind.ts'
 
 export interface Store {
   /**
@@ -56,7 +57,7 @@ export interface Store {
 
   /**
    * Queues one statement, or several as one unit, flushed with others within `flushMs`. The promise resolves as soon as there is room for more:
-   * mostly at once; when 10,000 rows wait, later, and a caller who awaits it is held back. It rejects, and the row is not taken, when
+   * mostly at once; when `maxSoonRows` wait, later, and a caller who awaits it is held back. It rejects, and the row is not taken, when
    * twice as many wait (`storeBusy`), after `close`, or when the store has failed. While the database is locked or the disk is
    * full the rows stay in the queue and are tried again. A row that a rule of the schema refuses is logged and counted.
    */
@@ -137,7 +138,7 @@ export interface StoreOptions {
   readonly maxSizeBytes?: number
   /** How long a row of `writeSoon` may wait. Default 200. */
   readonly flushMs?: number
-  /** How many rows of `writeSoon` wait before callers are held back. Default 10,000. */
+  /** How many rows of `writeSoon` wait before callers are held back. Default: 250,000, fewer where memory is short. */
   readonly maxSoonRows?: number
   /** How long a write waits for another process that writes. Default 5,000. */
   readonly busyTimeoutMs?: number

@@ -1,4 +1,5 @@
 import { fault } from '../lib/faults.ts'
+import { recordsMax } from '../lib/memory.ts'
 import type { Condition } from './condition.ts'
 import { errorOf, type Failure, mayPass } from './failure.ts'
 import type { Call } from './group-commit.ts'
@@ -16,6 +17,9 @@ export interface WriteBehindOptions {
 }
 
 const maxBatch = 500
+
+/** A row of usage, in the ledger and here, is a kilobyte. While the database is locked for half a minute, requests go on. */
+export const usualSoonRows = recordsMax(1024)
 
 interface Waiter {
   /** Resolved when so many rows have left the queue since the start. */

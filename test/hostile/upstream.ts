@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import net from 'node:net'
+import tls from 'node:tls'
 
 /** One request as it came over the wire. */
 export interface Received {
@@ -50,7 +51,8 @@ export interface HostileUpstream {
   close(): Promise<void>
 }
 
-export async function hostileUpstream(script: Script): Promise<HostileUpstream> {
+/** @param secure speaks TLS, with these settings */
+export async function hostileUpstream(script: Script, secure?: tls.TlsOptions): Promise<HostileUpstream> {
   const sockets = new Set<net.Socket>()
   const received: Received[] = []
   const waiting: (() => void)[] = []
@@ -67,7 +69,7 @@ export async function hostileUpstream(script: Script): Promise<HostileUpstream> 
       return request
     },
     async endConnections() {
-      if (sockets.size === 0) await once(server, 'connection')
+      if (sockets.size === 0) await once(server, secure ? 'secureConnection' : 'connection')
       for (const socket of sockets) socket.end()
     },
     async close() {
@@ -76,7 +78,7 @@ export async function hostileUpstream(script: Script): Promise<HostileUpstream> 
       await once(server, 'close')
     },
   }
-  const server = net.createServer({ noDelay: true }, socket => {
+  const onConnection = (socket: net.Socket) => {
     const connection = connections++
     sockets.add(socket)
     const closed = new Promise<number>(resolve => {
@@ -94,12 +96,18 @@ export async function hostileUpstream(script: Script): Promise<HostileUpstream> 
       for (const wake of waiting.splice(0)) wake()
       answering = answering.then(() => upstream.script(wire, whole))
     })
-  })
+  }
+  const server = secure
+    ? tls.createServer({ noDelay: true, ...secure }, onConnection)
+    : net.createServer({ noDelay: true }, onConnection)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  return Object.assign(upstream, { origin: `http://127.0.0.1:${address.port}`, port: address.port })
+  return Object.assign(upstream, {
+    origin: `${secure ? 'https' : 'http'}://127.0.0.1:${address.port}`,
+    port: address.port,
+  })
 }
 
 function wireOf(socket: net.Socket, closed: Promise<number>): Wire {
@@ -119,7 +127,7 @@ function wireOf(socket: net.Socket, closed: Promise<number>): Wire {
       return sent
     },
     end: () => socket.end(),
-    reset: () => socket.resetAndDestroy(),
+    reset: () => (socket instanceof tls.TLSSocket ? socket.destroy() : socket.resetAndDestroy()),
   }
 }
 

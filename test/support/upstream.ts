@@ -10,8 +10,12 @@ export interface Upstream {
   /** With `/v1`. */
   readonly baseUrl: string
   readonly key: string
-  /** Requests so far, the oldest first. */
+  /** Requests so far but for those of its list, the oldest first. */
   readonly requests: UpstreamRequest[]
+  /** What `GET /models` lists, and what answers chats beside the usual ones; undefined: it has no list. */
+  models: string[] | undefined
+  /** How often it was asked for its list. */
+  readonly listed: number
   /** Streams that the other side left before their end. */
   readonly left: number
   /** Resolves when this many streams have been left. */
@@ -59,6 +63,7 @@ const words = ['Every', 'stream', 'ends', 'at', 'the', 'sea', ',', 'café', '☕
 export async function startUpstream(): Promise<Upstream> {
   const requests: UpstreamRequest[] = []
   const waiting = new Set<() => void>()
+  const list: List = { models: Object.values(upstreamModels), asked: 0 }
   let left = 0
   const server = createServer((request, response) => {
     response.once('close', () => {
@@ -66,7 +71,7 @@ export async function startUpstream(): Promise<Upstream> {
       left++
       for (const look of waiting) look()
     })
-    void answer(request, response, requests)
+    void answer(request, response, requests, list)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -74,6 +79,15 @@ export async function startUpstream(): Promise<Upstream> {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     key,
     requests,
+    get models() {
+      return list.models
+    },
+    set models(models) {
+      list.models = models
+    },
+    get listed() {
+      return list.asked
+    },
     get left() {
       return left
     },
@@ -96,17 +110,31 @@ export async function startUpstream(): Promise<Upstream> {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, requests: UpstreamRequest[]): Promise<void> {
+interface List {
+  models: string[] | undefined
+  asked: number
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requests: UpstreamRequest[],
+  list: List,
+): Promise<void> {
   const path = request.url ?? ''
+  if (request.method === 'GET' && path === '/v1/models') list.asked++
+  if (request.method === 'GET' && path === '/v1/models' && list.models !== undefined)
+    return request.headers.authorization === `Bearer ${key}`
+      ? send(response, 200, listOf(list.models))
+      : refuseKey(response)
   if (request.method !== 'POST')
     return fail(response, 404, { message: `Invalid URL (${request.method} ${path})`, code: null })
   const body = (await json(request)) as Body
   requests.push({ path, headers: request.headers, body })
-  if (request.headers.authorization !== `Bearer ${key}`)
-    return fail(response, 401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' })
+  if (request.headers.authorization !== `Bearer ${key}`) return refuseKey(response)
   if (path === '/v1/embeddings') return send(response, 200, embeddings(body))
   const { chat, endless } = upstreamModels
-  if (body.model !== chat && body.model !== endless)
+  if (body.model !== chat && body.model !== endless && !list.models?.includes(body.model ?? ''))
     return fail(response, 404, {
       message: `The model \`${body.model}\` does not exist or you do not have access to it.`,
       code: 'model_not_found',
@@ -117,6 +145,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, reques
   if (body.stream === true) return stream(response, body, kind)
   send(response, 200, whole(body, kind))
 }
+
+const refuseKey = (response: ServerResponse) =>
+  fail(response, 401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' })
+
+const listOf = (models: string[]): object => ({
+  object: 'list',
+  data: models.map(id => ({ id, object: 'model', created, owned_by: 'upstream' })),
+})
 
 function send(response: ServerResponse, status: number, value: object): void {
   response

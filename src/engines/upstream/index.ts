@@ -17,6 +17,7 @@ import { isObject, mediaType } from './values.ts'
 
 export type { Timeouts } from './exchange.ts'
 export type { SpentSoFar } from './filter.ts'
+export { type UpstreamPools, upstreamPools } from './connection/pools.ts'
 export { type UpstreamPool, type UpstreamPoolOptions, upstreamPool } from './pool.ts'
 
 export interface UpstreamOptions {

@@ -1,8 +1,12 @@
-import { buildConnector, type Dispatcher, errors, Pool } from 'undici'
+import type { SecureContext } from 'node:tls'
+import { type buildConnector, type Dispatcher, errors } from 'undici'
+import { line, type ProxyServer } from '../../lib/connections/index.ts'
 
 /** The connections to one upstream origin, shared by all engines that stand on it. HTTP/1.1, one request at a time on each. */
 export interface UpstreamPool {
   readonly origin: string
+  /** A proxy is on the way, and looks the name of the upstream up. */
+  readonly proxied?: boolean
   /** Counts a request in; false when the pool and its queue are full. Each true needs one `leave`. */
   enter(): boolean
   leave(): void
@@ -17,10 +21,14 @@ export interface UpstreamPoolOptions {
   connections?: number
   /** Requests that may wait for a connection; 8192. Those beyond are refused at once. */
   queued?: number
-  /** How long a connection may take, with TLS; 10,000 ms. */
+  /** How long a connection may take, with proxy and TLS; 10,000 ms. */
   connectMs?: number
-  /** Certificate authorities in PEM form instead of the built-in ones, for an upstream of the house. */
-  ca?: string
+  /** On the way there; none by default. */
+  proxy?: ProxyServer | undefined
+  /** What the upstream is checked with, and what it is shown. */
+  secure?: SecureContext | undefined
+  /** The same for a proxy that speaks TLS itself. */
+  proxySecure?: SecureContext | undefined
 }
 
 /** Bytes of the headers of one answer; as much as Node accepts. */
@@ -32,19 +40,22 @@ const headerBytesMax = 16_384
  */
 export function upstreamPool(baseUrl: string, options: UpstreamPoolOptions = {}): UpstreamPool {
   const { origin } = upstreamUrl(baseUrl)
-  const { connections = 2048, queued = 8192, connectMs = 10_000, ca } = options
-  const pool = new Pool(origin, {
-    connections,
-    pipelining: 1,
-    headersTimeout: 0, // the deadlines are in exchange.ts: undici's own would end slow models after 300 s
-    bodyTimeout: 0,
-    maxHeaderSize: headerBytesMax,
-    allowH2: false,
-    connect: connector(connectMs, ca),
+  const { connections = 2048, queued = 8192, connectMs = 10_000, proxy, secure, proxySecure } = options
+  const pool = line(origin, {
+    ...{ connectMs, proxy, secure, proxySecure, watch: countingBytes },
+    pool: {
+      connections,
+      pipelining: 1,
+      headersTimeout: 0, // the deadlines are in exchange.ts: undici's own would end slow models after 300 s
+      bodyTimeout: 0,
+      maxHeaderSize: headerBytesMax,
+      allowH2: false,
+    },
   })
   let inside = 0
   return {
     origin,
+    proxied: proxy !== undefined,
     enter: () => inside < connections + queued && ++inside > 0,
     leave: () => {
       inside--
@@ -77,12 +88,11 @@ export function lostOnReuse(error: Error): boolean {
 /** What a connection had received when it failed: the errors of Node's sockets do not say. */
 const bytesReadBefore = new WeakMap<Error, number>()
 
-function connector(timeout: number, ca: string | undefined): buildConnector.connector {
-  const connect = buildConnector({ timeout, allowH2: false, ...(ca === undefined ? {} : { ca }) })
-  return (options, callback) =>
+const countingBytes =
+  (connect: buildConnector.connector): buildConnector.connector =>
+  (options, callback) =>
     connect(options, (...result) => {
       const [error, socket] = result
       if (error === null) socket.prependListener('error', failure => bytesReadBefore.set(failure, socket.bytesRead))
       callback(...result)
     })
-}

@@ -19,6 +19,8 @@ export interface About {
   judge?(status: number, error: Readonly<Record<string, unknown>>): Fault | undefined
 }
 
+const proxyRefusal = 'A proxy asks for credentials, or refused those of the settings (status 407).'
+
 /** Values of headers that are shorter stand in every other text. */
 const headerSecretLengthMin = 8
 
@@ -48,6 +50,7 @@ export function refusal(about: About, head: Head, body: Buffer): Fault {
   const judged = error && about.judge?.(status, error)
   if (judged !== undefined) return judged
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
+  if (status === 407) return fault.upstreamUnreachable(about.name, new Error(proxyRefusal))
   if (status === 503) return fault.upstreamUnavailable(about.name, headers, cause)
   if (status === 504) return fault.upstreamTimeout(about.name, cause)
   if (status >= 500) return fault.upstreamFailed(about.name, cause)

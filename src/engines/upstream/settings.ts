@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { connectionSettings } from './connection/settings.ts'
 
 /** How an upstream is written in the settings, and kept when it is added to a running server. */
 
@@ -15,6 +16,7 @@ export const UpstreamSettings = Type.Object(
     ),
     first_byte_timeout_ms: Type.Optional(timeout('Until the answer begins. Default: 600000.')),
     idle_timeout_ms: Type.Optional(timeout('Between two pieces of a stream. Default: 120000.')),
+    ...connectionSettings,
   },
   { additionalProperties: false },
 )

@@ -3,7 +3,7 @@ import { type Fault, fault } from '../../lib/faults.ts'
 import type { Ids } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemTimers, type Timers } from '../../lib/timers.ts'
-import type { Store } from '../../store/store.ts'
+import { type Store, usualSoonRows } from '../../store/store.ts'
 import { covers, type Price } from '../prices.ts'
 import type { Book, Hold, Purse } from './account.ts'
 import { Books } from './books.ts'
@@ -33,7 +33,7 @@ export interface LedgerOptions {
   notify?(notice: Notice): void
   /** How long a row waits before it is written, and a request before it gets a row while it runs. Default 15: a commit costs the process as much as some hundred requests. */
   periodMs?: number
-  /** So many rows may wait for the store; beyond that new work is refused. Default 10,000. */
+  /** So many rows may wait for the store; beyond that new work is refused. Default: as many as the store takes before it holds others back. */
   maxWaitingRows?: number
   /** So many end users of each organisation are kept in mind; whoever pauses is looked up again. Default 20,000. */
   endUsersMax?: number
@@ -50,7 +50,7 @@ export interface LedgerOptions {
 export async function makeLedger(services: LedgerServices, options: LedgerOptions): Promise<OpenLedger> {
   const { store, clock, log, timers = systemTimers } = services
   if (options.reconcile) await reconcile({ store, log })
-  const { periodMs = 15, maxWaitingRows = 10_000, endUsersMax = 20_000 } = options
+  const { periodMs = 15, maxWaitingRows = usualSoonRows, endUsersMax = 20_000 } = options
   const journal = new Journal({ store, timers, log, periodMs, maxWaitingRows })
   const books = await Books.open({ store, journal, clock, log, endUsersMax })
   return new RunningLedger({ ...services, journal, books }, options)

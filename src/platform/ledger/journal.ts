@@ -47,6 +47,8 @@ export class Journal {
   /** Given away and not known to be stored; while somebody reads sums, also those that were stored meanwhile. */
   #entries: Entry[] = []
   #readers = 0
+  /** Entries in the state `refused`. */
+  #refusedRows = 0
   /** Final rows so far. */
   #given = 0
   /** At least as many rows wait as the store says when it is asked. */
@@ -75,8 +77,7 @@ export class Journal {
     const { state, reason, soon } = this.#options.store.health()
     if (state === 'failed') throw fault.storeFailed(new Error(reason ?? 'the store has failed'))
     if (state === 'closed') throw fault.draining()
-    const refused = this.#entries.filter(entry => entry.state === 'refused').length
-    this.#waiting = soon.waiting + refused
+    this.#waiting = soon.waiting + this.#refusedRows
     if (this.#waiting >= this.#options.maxWaitingRows)
       throw fault.storeBusy(new Error(`${this.#waiting} rows of the ledger wait for the store`))
   }
@@ -162,6 +163,7 @@ export class Journal {
     this.#waiting = this.#options.maxWaitingRows // ask the store before anything new begins
     if (error instanceof Fault && error.code === 'store_busy' && !this.#closed) {
       entry.state = 'refused'
+      this.#refusedRows++
       this.#retryLater()
       return
     }
@@ -180,6 +182,8 @@ export class Journal {
   }
 
   #sendRefused(): void {
+    if (this.#refusedRows === 0) return
+    this.#refusedRows = 0
     for (const entry of this.#entries)
       if (entry.state === 'refused') {
         entry.state = 'queued'

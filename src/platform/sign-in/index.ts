@@ -1,5 +1,5 @@
-import { EnvHttpProxyAgent } from 'undici'
 import type { Clock } from '../../lib/clock.ts'
+import { lines, type Proxies } from '../../lib/connections/index.ts'
 import type { Ids } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
@@ -34,13 +34,15 @@ export interface SignInServices {
 
 export interface SignInOptions {
   oidc?: OidcSettings
+  /** On the way to its provider. */
+  proxies?: Proxies
   /** Of a password, for tests that have no time. */
   cost?: Cost
 }
 
-export function makeSignIn(services: SignInServices, { cost, oidc }: SignInOptions = {}): SignIn {
+export function makeSignIn(services: SignInServices, { cost, oidc, proxies = {} }: SignInOptions = {}): SignIn {
   const { random, clock } = services
-  const dispatcher = oidc === undefined ? undefined : new EnvHttpProxyAgent({ connections: connectionsMax })
+  const dispatcher = oidc === undefined ? undefined : lines(proxies, { connections: connectionsMax })
   const sessions = makeSessions(services)
   return {
     sessions,
