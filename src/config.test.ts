@@ -149,7 +149,7 @@ const complaints: [name: string, yaml: string, says: RegExp][] = [
   ['a wrong type', 'host: a\nport: "8080"', /^parlance\.yaml:2: `port` must be integer/],
   ['a number out of range', 'port: 70000', /^parlance\.yaml:1: `port` must be <= 65535/],
   ['a model that is neither', 'models:\n  a: { context: 9 }', /^parlance\.yaml:2: `models\.a` needs either `file`/],
-  ['a missing field', 'upstreams:\n  u:\n    api_key: x', /^parlance\.yaml:2: `upstreams\.u` needs `base_url`/],
+  ['a missing field', 'upstreams:\n  u:\n    api_key: x', /^parlance\.yaml:2: `upstreams\.u\.base_url` is missing/],
   [
     'an upstream that is not there',
     'models:\n  a: { upstream: nope }',
@@ -303,4 +303,43 @@ test('proxies come from the environment, small letters first, or from the file',
   const env = { HTTP_PROXY: 'a:1', http_proxy: 'b:2', HTTPS_PROXY: 'c:3', NO_PROXY: '.x, y' }
   assert.deepEqual(of(written('', env)), ['b:2', 'c:3', '.x, y'])
   assert.deepEqual(of(written('https_proxy: http://d:4')), [undefined, 'http://d:4', undefined])
+})
+
+test('the keys of secrets come from the environment or the file, and none is repeated when it is wrong', () => {
+  const [one, two] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('hex')]
+  assert.deepEqual([written('').secret_key, written('').secret_keys_old], [undefined, []])
+  const named = written('', { PARLANCE_SECRET_KEY: one, PARLANCE_SECRET_KEYS_OLD: two })
+  assert.deepEqual([named.secret_key, named.secret_keys_old], [one, [two]])
+  assert.deepEqual(written(`secret_key: "${two}"\nsecret_keys_old: ["${one}"]\n`).secret_keys_old, [one])
+  for (const said of [
+    complaint('', { PARLANCE_SECRET_KEY: 'my own words' }),
+    complaint('secret_key: my own words\n'),
+    complaint('secret_keys_old: [my own words]\n'),
+  ]) {
+    assert.match(said, /secret_key/i)
+    assert.ok(!said.includes('my own words'), said)
+  }
+})
+
+test('the kind of an upstream and what goes with it are checked together', () => {
+  const upstreams = (east: string) => `upstreams:\n  east: { ${east} }\n`
+  const azure = 'base_url: "https://a.openai.azure.com"'
+  const entra = (more: string) => `entra: { tenant_id: t, client_id: c, ${more} }`
+  const read = written(upstreams(`${azure}, ${entra('token_file: tokens/azure')}`)).upstreams.east
+  assert.equal(read?.entra?.token_file, join(folder, 'tokens/azure'))
+  const secret = written(upstreams(`${azure}, ${entra('client_secret: "${SECRET}"')}`), { SECRET: 'canary' })
+  assert.equal(secret.upstreams.east?.entra?.client_secret, 'canary')
+  assert.equal(written(upstreams('kind: ollama, n: native, lenient: true')).upstreams.east?.kind, 'ollama')
+  for (const [yaml, says] of [
+    ['api_key: k', /^parlance\.yaml:2: `upstreams\.east\.base_url` is missing: .*`openai-compatible` has no usual/],
+    ['kind: chatgpt', /^parlance\.yaml:2: `upstreams\.east\.kind` must be/],
+    ['kind: openai, n: two', /`upstreams\.east\.n` must be/],
+    ['kind: openai, api_version: "1"', /^parlance\.yaml:2: `upstreams\.east\.api_version` is for Azure OpenAI/],
+    [`${azure}, api_key: k, ${entra('client_secret: s')}`, /`upstreams\.east\.entra` and `api_key` are two ways/],
+    [`${azure}, ${entra('client_secret: ""')}`, /`upstreams\.east\.entra\.client_secret`/],
+    [`${azure}, ${entra('authority: "http://login.example"')}`, /`upstreams\.east\.entra\.authority`/],
+    [`${azure}, expose: all`, /`upstreams\.east\.expose` cannot be `all`/],
+    ['kind: openai, expose: some', /`upstreams\.east\.expose` must be `none`, `all` or a list\.$/],
+  ] as const)
+    assert.match(complaint(upstreams(yaml)), says)
 })

@@ -7,6 +7,7 @@ import { Errors } from 'typebox/schema'
 import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { routeProblem } from './engines/routed/settings.ts'
 import { connectionFiles, connectionProblem } from './engines/upstream/connection/settings.ts'
+import { placeProblem } from './engines/upstream/kinds/index.ts'
 import { usdProblem } from './platform/prices/usd.ts'
 import { type Config, type Setting, type Settings, settings } from './settings.ts'
 
@@ -68,7 +69,10 @@ export function readConfig({ env, cwd, overrides = {} }: ConfigSources): Config 
       const files = connectionFiles.flatMap(key =>
         upstream[key] === undefined ? [] : [[key, resolve(base, upstream[key])]],
       )
-      return [name, { ...upstream, ...Object.fromEntries(files) }]
+      const { entra } = upstream
+      const token =
+        entra?.token_file === undefined ? {} : { entra: { ...entra, token_file: resolve(base, entra.token_file) } }
+      return [name, { ...upstream, ...Object.fromEntries(files), ...token }]
     }),
   )
   const { llama_server: server } = config
@@ -143,6 +147,7 @@ function readYaml(file: string, env: ConfigSources['env']): Record<string, unkno
   const stray =
     unknownUpstream(filled as Partial<Config>) ??
     badConnection(filled as Partial<Config>) ??
+    badPlace(filled as Partial<Config>) ??
     badRoute(filled as Partial<Config>) ??
     scaleAlone(filled as Partial<Config>) ??
     serverAlone(filled as Partial<Config>) ??
@@ -167,6 +172,17 @@ function badConnection({ upstreams = {} }: Partial<Config>): Problem | undefined
     const problem = connectionProblem(upstream)
     if (problem !== undefined) {
       const path = ['upstreams', name, problem.name]
+      return { path, message: `\`${path.join('.')}\` ${problem.message}.` }
+    }
+  }
+  return undefined
+}
+
+function badPlace({ upstreams = {} }: Partial<Config>): Problem | undefined {
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    const problem = placeProblem(upstream)
+    if (problem !== undefined) {
+      const path = ['upstreams', name, ...problem.path]
       return { path, message: `\`${path.join('.')}\` ${problem.message}.` }
     }
   }
@@ -251,7 +267,7 @@ interface Problem {
 /** Walks schema and value together, so that unions of objects report the branch that was meant and every problem has its place. */
 function firstProblem(schema: TSchema, value: unknown, path: string[]): Problem | undefined {
   const name = path.join('.')
-  if (Type.IsUnion(schema)) {
+  if (Type.IsUnion(schema) && schema.anyOf.some(branch => Type.IsObject(branch))) {
     const keys = typeof value === 'object' && value !== null ? Object.keys(value) : []
     const meant = schema.anyOf.find(
       branch => Type.IsObject(branch) && (branch.required ?? []).every(key => keys.includes(key)),
@@ -283,7 +299,15 @@ function firstProblem(schema: TSchema, value: unknown, path: string[]): Problem 
       if (problem !== undefined) return problem
     }
   const [, [error]] = Errors(schema, value)
+  if (error !== undefined && Type.IsUnion(schema) && !Array.isArray(value))
+    return { path, message: `\`${name}\` must be ${schema.anyOf.map(inWords).join(' or ')}.` }
   return error === undefined ? undefined : { path, message: `\`${name}\` ${error.message}.` }
+}
+
+/** What may stand in a place, of a few things. */
+function inWords(schema: TSchema): string {
+  if (Type.IsArray(schema)) return 'a list'
+  return Type.IsEnum(schema) ? schema.enum.map(word => `\`${word}\``).join(', ') : 'something else'
 }
 
 /** Where a path stands in the text: the key of its last step that exists. */

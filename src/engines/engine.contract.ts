@@ -11,6 +11,8 @@ import type { Call, Engine } from './engine.ts'
 export interface Subject {
   engine: Engine
   chat?: Known<ChatRequest>
+  /** `n` choices are as many requests, and the prompt is counted with each. */
+  readsPromptPerChoice?: boolean
   complete?: Known<CompletionRequest>
   /** Releases what `make` opened beside the engine. */
   close?(): Promise<void>
@@ -61,27 +63,31 @@ interface Probe {
   roleFirst: boolean
   /** Whether it holds to `Call.outputMax`. */
   bounded: boolean
+  /** How often `n` choices read the prompt. */
+  promptReads(n: number): number
 }
 
-function chatProbe({ engine, chat }: Subject): Probe | undefined {
+function chatProbe({ engine, chat, readsPromptPerChoice }: Subject): Probe | undefined {
   const { abilities } = engine
   if (!abilities.has('chat') || chat === undefined) return undefined
   return {
     known: chat,
     roleFirst: true,
     bounded: engine.accepts === 'known',
+    promptReads: n => (readsPromptPerChoice ? n : 1),
     run: (request, call) => engine.chat?.({ ...chat.request, ...request }, call) ?? nothing(),
     with: (request, changes) => ({ ...request, ...changes }),
   }
 }
 
-function completionProbe({ engine, complete }: Subject): Probe | undefined {
+function completionProbe({ engine, complete, readsPromptPerChoice }: Subject): Probe | undefined {
   const { abilities } = engine
   if (!abilities.has('complete') || complete === undefined) return undefined
   return {
     known: complete,
     roleFirst: false,
     bounded: engine.accepts === 'known',
+    promptReads: n => (readsPromptPerChoice ? n : 1),
     run: (request, call) => engine.complete?.({ ...complete.request, ...request }, call) ?? nothing(),
     with: (request, changes) => ({ ...request, ...changes }),
   }
@@ -137,7 +143,10 @@ function rulesOf(kind: 'chat' | 'complete', find: () => Probe | undefined): void
       assertOrder(chunks, index, roleFirst)
       assert.equal(textAt(chunks, index), known.reply)
     }
-    assertUsage(usage, { ...known.usage, completion_tokens: known.usage.completion_tokens * 3 })
+    assertUsage(usage, {
+      prompt_tokens: known.usage.prompt_tokens * probe.promptReads(3),
+      completion_tokens: known.usage.completion_tokens * 3,
+    })
     assert.equal(meter.last().output, known.usage.completion_tokens * 3)
   })
 

@@ -93,7 +93,7 @@ export interface Call {
   readonly log: Log
   /** Of the request, for log lines. */
   readonly requestId?: string | undefined
-  /** Filled in by an engine that has several others to choose from, for callers who ask why. */
+  /** Filled in by engines that ask an upstream, where somebody wants to know. */
   readonly route?: Route | undefined
   /** Whose request it is: what is cached of one tenant's prompts never serves, or is told to, another. */
   readonly tenant?: string
@@ -106,12 +106,21 @@ export interface Call {
   readonly seed: number
 }
 
-/** Which way a request went. */
+/** Which way a request went: the upstreams that were asked, in their order. */
 export interface Route {
-  /** How many targets were asked, the last one included; 0: there was nothing to choose. */
-  attempts: number
-  /** Of the last one, as the settings call it. */
-  upstream?: string
+  readonly tried: Tried[]
+}
+
+/** One attempt; without an outcome it is not over. */
+export interface Tried {
+  /** As the settings call it. */
+  readonly upstream: string
+  /** `ok`: its reply has begun. `left`: the caller did not wait for it. Otherwise the code of the fault. */
+  outcome?: string
+  /** That the fault has for the caller. */
+  status?: number
+  /** Until then. */
+  ms?: number
 }
 
 /** Counts what a request spends, while it is spent. Totals so far, not increments: the last word counts. */

@@ -72,6 +72,9 @@ const resourceOf =
     const { authorization, 'api-key': key } = request.headers
     if (key !== azureKey && !tokens.has(authorization?.replace('Bearer ', '') ?? ''))
       return say(401, refused('401', 'Access denied due to invalid subscription key or wrong API endpoint.'))
+    // What could be deployed, not what is.
+    if (request.method === 'GET' && /^\/openai\/(v1\/)?models(\?|$)/.test(request.path))
+      return say(200, { object: 'list', data: [{ id: azureModel, object: 'model', created_at: 1_700_000_000 }] })
     const body = JSON.parse(request.body)
     const url = new URL(request.path, 'http://azure')
     const [, deployment] = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(url.pathname) ?? []

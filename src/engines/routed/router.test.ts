@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testCall } from '../../../test/hostile/sinks.ts'
 import { Fault, fault } from '../../lib/faults.ts'
-import type { Sink } from '../engine.ts'
+import type { Sink, Tried } from '../engine.ts'
 import { inARowMax, openMs, window } from './circuit.ts'
 import { passing, settled, testRoute, testTarget } from './routed.fixture.ts'
 
@@ -319,9 +319,16 @@ test('sticky: a conversation stays, moves when its target fails, and comes back'
 test('whoever asks is told who answered, and after how many attempts', async () => {
   const [east, west] = [testTarget('east'), testTarget('west')]
   east.answers = [down]
-  const call = { ...testCall(), route: { attempts: 0 } }
+  const call = { ...testCall(), route: { tried: [] as Tried[] } }
   await testRoute([east, west]).ask({}, call)
-  assert.deepEqual(call.route, { attempts: 2, upstream: 'west' })
+  const { tried } = call.route
+  assert.deepEqual(
+    tried.map(({ ms, ...rest }) => ({ ...rest, timed: Number.isInteger(ms) })),
+    [
+      { upstream: 'east', status: 502, outcome: 'upstream_unreachable', timed: true },
+      { upstream: 'west', outcome: 'ok', timed: true },
+    ],
+  )
 })
 
 test('each failed attempt and what came after it is a line, and no words of the upstream are in it', async () => {

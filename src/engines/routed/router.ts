@@ -4,6 +4,7 @@ import { describe, type Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Timers } from '../../lib/timers.ts'
 import type { Call, Engine } from '../engine.ts'
+import { noted } from '../tried.ts'
 import { Attempt } from './attempt.ts'
 import { backOffMs, RetryBudget } from './budget.ts'
 import type { Circuit } from './circuit.ts'
@@ -142,13 +143,9 @@ export class Router {
   ): Promise<Answered<Reply> | undefined> {
     course.tried |= 1 << this.targets.indexOf(target)
     course.attempts++
-    if (call.route !== undefined) {
-      call.route.attempts = course.attempts
-      call.route.upstream = target.upstream
-    }
     const attempt = new Attempt(call, target, this.#monotonic)
     try {
-      const reply = await ask(target.engine, attempt)
+      const reply = await noted(call.route, target.upstream, () => ask(target.engine, attempt))
       this.#learn(attempt, call.signal.aborted ? 'left' : 'answered', streamed)
       attempt.bill()
       if (course.attempts > 1 || this.#options.logsAttempts === true) this.#note(attempt, call, course, 'ok')

@@ -43,6 +43,7 @@ export const TargetSettings = Type.Object(
     ),
     headers: Type.Optional(
       Type.Record(Type.String(), Type.String({ minLength: 1, maxLength: 4096, pattern: '^[\\x20-\\x7e]*$' }), {
+        writeOnly: true, // they may hold keys
         description: 'Headers that its requests carry, up to 32. Write `${NAME}` to read one from the environment.',
       }),
     ),

@@ -130,6 +130,8 @@ class Shaper {
   readonly #object: string
   readonly #pieces: Pieces
   #envelope: Json | undefined
+  /** What events without choices said, such as what Azure's filter found: it goes with the next chunk. */
+  #carried: Json = {}
   /** Choices that have begun; true until their finish_reason. */
   readonly #open = new Map<number, boolean>()
 
@@ -141,11 +143,14 @@ class Shaper {
 
   *shape(event: Json): Iterable<Json> {
     const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : []
-    if (choices.length === 0) return // the usage comes at the end; Azure's filter results have no reader behind this door
+    const rest = around(event)
+    if (choices.length === 0) {
+      this.#carried = { ...this.#carried, ...rest }
+      return // the usage comes at the end
+    }
     this.#envelope ??= envelopeOf(event, this.#reply)
-    const { usage: _, service_tier: __, system_fingerprint: fingerprint, ...rest } = event
-    const around = { ...rest, ...this.#envelope, object: this.#object }
-    const named = typeof fingerprint === 'string' ? { ...around, system_fingerprint: fingerprint } : around
+    const named = { ...this.#carried, ...rest, ...this.#envelope, object: this.#object }
+    this.#carried = {}
     for (const choice of choices) {
       const index = Number.isSafeInteger(choice.index) ? Number(choice.index) : 0
       if (this.#open.get(index) === false) continue // it has had its finish_reason
@@ -163,7 +168,18 @@ class Shaper {
       if (open)
         for (const piece of this.#pieces({ delta: {}, text: '', finish_reason: 'stop' }, false))
           yield { ...envelope, choices: [{ ...piece, index }] }
-    yield { ...envelope, choices: [], usage: this.#reply.tally.usage() }
+    yield { ...this.#carried, ...envelope, choices: [], usage: this.#reply.tally.usage() }
+  }
+}
+
+const tiers = new Set(['auto', 'default', 'flex', 'scale', 'priority'])
+
+/** The fields around the choices. What is not as it is in OpenAI's API there is left out where that API has the field. */
+function around({ choices: _, usage: __, service_tier: tier, system_fingerprint: fingerprint, ...rest }: Json): Json {
+  return {
+    ...rest,
+    ...(typeof tier === 'string' && tiers.has(tier) && { service_tier: tier }),
+    ...(typeof fingerprint === 'string' && { system_fingerprint: fingerprint }),
   }
 }
 

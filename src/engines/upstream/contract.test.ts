@@ -8,7 +8,7 @@ import { silentLog } from '../../lib/log.ts'
 import { engineContract } from '../engine.contract.ts'
 import type { Call, Engine } from '../engine.ts'
 import { scriptedEngine } from '../scripted.ts'
-import { upstreamEngine, upstreamPool } from './index.ts'
+import { type UpstreamOptions, upstreamEngine, upstreamPool } from './index.ts'
 
 const reply = 'Grüße, 世界 🙂 und guten Tag'
 const endless = Array.from({ length: 5000 }, (_, place) => `word${place}`).join(' ')
@@ -44,53 +44,73 @@ const served =
     }
   }
 
-engineContract('upstream', async () => {
-  const scripted = scriptedEngine({
-    reply: prompt => (prompt.includes('on and on') ? endless : reply),
-    context: 100,
-    wait: signal => pause(1, undefined, { signal }).catch(() => undefined),
-  })
-  const upstream = await hostileUpstream(served(scripted))
-  const pool = upstreamPool(upstream.origin)
-  const engine = upstreamEngine({
-    name: 'upstream',
-    baseUrl: upstream.origin,
-    target: 'scripted',
-    version: '0.0.0',
-    log: silentLog,
-    pool,
-    tokenizer: tokenizerBy(words), // an aborted stream has no usage of the upstream
-  })
-  const messages = (content: string) => [{ role: 'user' as const, content }]
-  return {
-    engine,
-    async close() {
-      await pool.close()
-      await upstream.close()
-    },
-    chat: {
-      request: { model: 'alias', messages: messages('Say hello, please'), temperature: 0 },
-      reply,
-      usage: { prompt_tokens: 3, completion_tokens: 6 },
-      stop: { sequence: '🙂 und gu', before: 'Grüße, 世界 ' },
-      endless: { model: 'alias', messages: messages('on and on') },
-      refused: {
-        request: { model: 'alias', messages: messages('too much '.repeat(200)) },
-        status: 400,
-        code: 'context_length_exceeded',
-      },
-    },
-    complete: {
-      request: { model: 'alias', prompt: 'Say hello', temperature: 0 },
-      reply,
-      usage: { prompt_tokens: 2, completion_tokens: 6 },
-      stop: { sequence: 'und guten', before: 'Grüße, 世界 🙂 ' },
-      endless: { model: 'alias', prompt: 'on and on', max_tokens: 90 },
-      refused: {
-        request: { model: 'alias', prompt: 'much', max_tokens: 100 },
-        status: 400,
-        code: 'context_length_exceeded',
-      },
-    },
+/** As servers do that make one reply: what asks for several is refused. */
+const refusingSeveral =
+  (script: Script): Script =>
+  (wire, request) => {
+    const { n = 1 }: { n?: number } = JSON.parse(request.body)
+    return (n === 1 ? script : jsonAnswer(400, { error: { message: 'n must be 1', code: 'one_choice' } }))(
+      wire,
+      request,
+    )
   }
-})
+
+const kinds: { name: string; options: Partial<UpstreamOptions>; oneChoice?: true }[] = [
+  { name: 'upstream', options: {} },
+  { name: 'upstream of the kind azure', options: { kind: 'azure', apiKey: 'a-key', target: 'a deployment' } },
+  { name: 'upstream that gives one reply a request', options: { kind: 'lm-studio' }, oneChoice: true },
+]
+
+for (const { name, options, oneChoice } of kinds)
+  engineContract(name, async () => {
+    const scripted = scriptedEngine({
+      reply: prompt => (prompt.includes('on and on') ? endless : reply),
+      context: 100,
+      wait: signal => pause(1, undefined, { signal }).catch(() => undefined),
+    })
+    const upstream = await hostileUpstream(oneChoice ? refusingSeveral(served(scripted)) : served(scripted))
+    const pool = upstreamPool(upstream.origin)
+    const engine = upstreamEngine({
+      name: 'upstream',
+      baseUrl: upstream.origin,
+      target: 'scripted',
+      version: '0.0.0',
+      log: silentLog,
+      pool,
+      tokenizer: tokenizerBy(words), // an aborted stream has no usage of the upstream
+      ...options,
+    })
+    const messages = (content: string) => [{ role: 'user' as const, content }]
+    return {
+      engine,
+      ...(oneChoice && { readsPromptPerChoice: true }),
+      async close() {
+        await pool.close()
+        await upstream.close()
+      },
+      chat: {
+        request: { model: 'alias', messages: messages('Say hello, please'), temperature: 0 },
+        reply,
+        usage: { prompt_tokens: 3, completion_tokens: 6 },
+        stop: { sequence: '🙂 und gu', before: 'Grüße, 世界 ' },
+        endless: { model: 'alias', messages: messages('on and on') },
+        refused: {
+          request: { model: 'alias', messages: messages('too much '.repeat(200)) },
+          status: 400,
+          code: 'context_length_exceeded',
+        },
+      },
+      complete: {
+        request: { model: 'alias', prompt: 'Say hello', temperature: 0 },
+        reply,
+        usage: { prompt_tokens: 2, completion_tokens: 6 },
+        stop: { sequence: 'und guten', before: 'Grüße, 世界 🙂 ' },
+        endless: { model: 'alias', prompt: 'on and on', max_tokens: 90 },
+        refused: {
+          request: { model: 'alias', prompt: 'much', max_tokens: 100 },
+          status: 400,
+          code: 'context_length_exceeded',
+        },
+      },
+    }
+  })

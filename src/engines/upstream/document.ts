@@ -62,7 +62,7 @@ export function refusalReader(exchange: Exchange, head: Head, about: About, fail
 }
 
 /** Collects a body up to a bound; beyond, the connection is closed. */
-function bounded(
+export function bounded(
   exchange: Exchange,
   { headers }: Head,
   bytesMax: number,

@@ -22,11 +22,13 @@ export const eventBytesMax = 1_048_576
  * An event in the usual form (`data: {…}` on one line) is passed on unchanged and unparsed; it is parsed only when it is the first,
  * or when it holds `"usage"` (not null) or `"error"`. Everything else is put into the usual form: other line ends, data over several
  * lines, fields other than data, comments (which become `: ping`). An event that holds nothing but a usage nobody asked for is taken
- * out, and one that was asked for and did not come is added.
+ * out, or one that cannot be true; one that was asked for and did not come is added.
  */
 export class EventFilter {
   /** Events with data so far. */
   events = 0
+  /** An event with a choice has come. Until then nothing of the reply is there: Azure's first event tells of its filter alone. */
+  begun = false
   /** `[DONE]` was seen (and passed on). What follows it does not count. */
   done = false
   /** The upstream sent an error or something garbled: the stream ends with it. */
@@ -36,23 +38,32 @@ export class EventFilter {
   readonly #hidesUsage: boolean
   readonly #choices: number
   readonly #spent: SpentSoFar | undefined
+  readonly #usageUnasked: boolean
   readonly #cutter = new BlockCutter(eventBytesMax)
   #finished = 0
   #ended = false
+  /** A usage stood in an event that was passed on. */
+  #usageShown = false
   /** What the first event says about the whole reply. */
   #envelope: Record<string, unknown> = {}
 
-  /** `choices`: how many replies were asked for. */
+  /** `choices`: how many replies were asked for. `usageUnasked`: each stream has its usage beside the last choice. */
   constructor(
     about: About,
     tally: Tally,
-    options: { hidesUsage: boolean; choices: number; spentSoFar?: SpentSoFar | undefined },
+    options: {
+      hidesUsage: boolean
+      choices: number
+      spentSoFar?: SpentSoFar | undefined
+      usageUnasked?: boolean | undefined
+    },
   ) {
     this.#about = about
     this.#tally = tally
     this.#hidesUsage = options.hidesUsage
     this.#choices = options.choices
     this.#spent = options.spentSoFar
+    this.#usageUnasked = options.usageUnasked ?? false
   }
 
   /** Every choice has had its `finish_reason`: the reply is whole, even if `[DONE]` never comes. */
@@ -72,7 +83,7 @@ export class EventFilter {
   }
 
   get #owesUsage(): boolean {
-    return !this.#hidesUsage && !this.#tally.reported
+    return !this.#hidesUsage && !this.#usageShown
   }
 
   /** The bytes to pass on now; often none. Throws Garbled and BlockTooLong. */
@@ -129,9 +140,9 @@ export class EventFilter {
     this.events++
     this.#tally.hear(block)
     if (block.includes('"finish_reason"')) this.#finished += block.match(finishReason)?.length ?? 0
-    const parses =
-      this.#spent !== undefined || this.events === 1 || block.includes('"error"') || reportsUsage.test(block)
-    return parses && !this.#examined(whole.toString('utf8', start + 6, end - 2)) ? '' : undefined
+    const parses = this.#spent !== undefined || !this.begun || block.includes('"error"') || reportsUsage.test(block)
+    const instead = parses ? this.#examined(whole.toString('utf8', start + 6, end - 2)) : undefined
+    return instead ? encodeEvent(instead) : instead
   }
 
   /** An event in another form, put into the usual one; empty when nothing is left of it. */
@@ -148,21 +159,31 @@ export class EventFilter {
     const data = event.data.replaceAll('\n', ' ')
     this.#tally.hear(Buffer.from(data).toString('latin1'))
     this.#finished += data.match(finishReason)?.length ?? 0
-    return this.#examined(data) ? encodeEvent(data) : ''
+    const shown = this.#examined(data) ?? data
+    return shown === '' ? '' : encodeEvent(shown)
   }
 
-  /** Parses an event, tells the tally, finds errors. False: the client does not see it. Throws Garbled. */
-  #examined(data: string): boolean {
+  /** Parses an event, tells the tally, finds errors. What the client sees instead, perhaps nothing; undefined: the event. Throws Garbled. */
+  #examined(data: string): string | undefined {
     const event = parsed(data)
     if (!isObject(event)) throw new Garbled('An event of the stream is no JSON object.')
     this.fault = errorInReply(this.#about, event)
-    if (this.fault !== undefined) return false
+    if (this.fault !== undefined) return ''
     if (!Array.isArray(event.choices)) throw new Garbled('An event of the stream has no choices.')
-    if (this.events === 1) this.#envelope = envelopeOf(event)
+    if (!this.begun) this.#envelope = envelopeOf(event)
+    this.begun ||= event.choices.length > 0
     if (this.#spent !== undefined) this.#tally.report(this.#spent(event))
-    if (!isObject(event.usage)) return true
-    this.#tally.report(event.usage)
-    return !(this.#hidesUsage && event.choices.length === 0)
+    if (!isObject(event.usage)) return undefined
+    const believed = this.#tally.report(event.usage)
+    if (event.choices.length === 0 && (!believed || this.#hidesUsage)) return ''
+    if (event.choices.length > 0 && this.#usageUnasked) return JSON.stringify(this.#withoutUsage(event))
+    this.#usageShown ||= believed
+    return undefined
+  }
+
+  /** The usage comes as OpenAI sends it: in an event of its own, to those who asked. */
+  #withoutUsage({ usage: _, ...event }: Record<string, unknown>): object {
+    return this.#hidesUsage ? event : { ...event, usage: null }
   }
 }
 

@@ -13,7 +13,7 @@ const heldBytesMax = 65_536
 export type Ending = { fault: Fault | undefined }
 
 /**
- * A stream between the upstream and a sink. It is `started` with its first event, so that everything that goes wrong before still
+ * A stream between the upstream and a sink. It is `started` with the first event of the reply, so that everything that goes wrong before still
  * becomes an ordinary error; from `run` on the bytes flow, and a sink that does not take more makes the upstream wait.
  */
 export class Flow implements BodyReader {
@@ -76,13 +76,13 @@ export class Flow implements BodyReader {
       this.#garbled(error)
       return
     }
-    const { events, done } = this.#filter
-    // Comments count as life only once the reply has begun: until then the limit is on the first event.
-    if (events > before || (bytes.length > 0 && this.#hasStarted)) this.#exchange.alive()
+    const { begun, events, done } = this.#filter
+    // Comments count as life only once the reply has begun: until then the limit is on its first event.
+    if (begun && (events > before || bytes.length > 0)) this.#exchange.alive()
     this.#pass(bytes)
     if (this.#filter.fault !== undefined) this.#break(this.#filter.fault)
     else if (done && events === 0) this.#garbled(new Garbled('The stream holds no event.'))
-    else if (events > 0) this.#start(undefined)
+    else if (begun) this.#start(undefined)
     if (done && this.#ending === undefined) {
       this.#exchange.linger()
       this.#end({ fault: undefined })

@@ -1,39 +1,61 @@
-import { type Fault, fault } from '../../lib/faults.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import { Fault, fault } from '../../lib/faults.ts'
 import { describe, type Log } from '../../lib/log.ts'
 import { Slots } from '../../lib/slots.ts'
 import { encodeEvent } from '../../lib/sse.ts'
+import { systemTimers, type Timers } from '../../lib/timers.ts'
 import type { Ability, Call, Engine, EngineStatus, Relayed, RelayPath, Sink } from '../engine.ts'
 import { type PromptTokenizer, tokenizerForModel } from '../tokenizer.ts'
+import { noted } from '../tried.ts'
 import { chatChunks, completionChunks } from './chunks.ts'
+import { Coalescer, type CoalescingOptions } from './coalescing/index.ts'
+import { UsageComparison } from './comparison.ts'
 import { type Document, documentReader, refusalReader } from './document.ts'
 import { embeddingList, inFormat } from './embeddings.ts'
 import { type BodyReader, Exchange, type Head, type Timeouts } from './exchange.ts'
 import { EventFilter, type SpentSoFar } from './filter.ts'
 import { type Ending, Flow } from './flow.ts'
+import { type Kind, type KindName, severalChoices } from './kinds/index.ts'
+import { asksForUsage, type Credential, choicesOf, isStreamed, Manner } from './manner.ts'
 import { type UpstreamPool, upstreamUrl } from './pool.ts'
 import { type About, secretsOf } from './refusals.ts'
 import { Tally } from './tally.ts'
-import { isObject, mediaType } from './values.ts'
+import { mediaType } from './values.ts'
 
+export type { CoalescingOptions } from './coalescing/index.ts'
+export { type UpstreamPools, upstreamPools } from './connection/pools.ts'
 export type { Timeouts } from './exchange.ts'
 export type { SpentSoFar } from './filter.ts'
-export { type UpstreamPools, upstreamPools } from './connection/pools.ts'
+export { type Credentials, kindOptions, upstreamCredentials } from './kinds/options.ts'
+export type { Credential } from './manner.ts'
 export { type UpstreamPool, type UpstreamPoolOptions, upstreamPool } from './pool.ts'
 
 export interface UpstreamOptions {
   /** The engine's name in messages and logs, and the `model` of replies that name none. */
   name: string
+  /** As the settings call it, for whoever wants to know which way a request went. */
+  upstream?: string
   /** Up to and with the version, e.g. `https://api.openai.com/v1`. */
   baseUrl: string
-  /** Sent as a bearer token, to this upstream alone. */
+  /** Sent as the kind of the upstream wants it, usually as a bearer token; to it alone. */
   apiKey?: string
+  /** Of Azure OpenAI. */
+  apiVersion?: string
+  /** What the server is; default: as its host tells. */
+  kind?: KindName
+  /** Gives the tokens with which it is asked, in place of a key. */
+  credential?: Credential | undefined
+  /** Sends what the kind is known to ignore, too. */
+  lenient?: boolean
+  /** Who makes the replies of a request with `n` above 1; default: as the kind can. */
+  choices?: 'native' | 'emulated'
   /** The name of the model at the upstream. */
   target: string
   /** Sent with every request, beside our own. */
   headers?: Readonly<Record<string, string>>
   /** Fields that take the place of those in the request; none that changes how a reply is read, counted or limited. */
   body?: Readonly<Record<string, unknown>>
-  /** All three when absent. */
+  /** Default: those of the kind. */
   abilities?: readonly Ability[]
   /** Defaults: 600 s to the first byte (models may think long), 120 s of silence, 1 h for a whole reply. */
   timeouts?: Partial<Timeouts>
@@ -46,8 +68,17 @@ export interface UpstreamOptions {
   tokenizer?: PromptTokenizer
   /** Where each event of a stream tells what was spent, so that a reply that is cut off is not counted but known. Each is parsed then. */
   spentSoFar?: SpentSoFar
+  /** Compares what the upstream reports with our own count, where the tokenizer is known to be the model's. */
+  comparesUsage?: boolean
+  /** Joins requests for embeddings that come at about the same time; absent: each is sent alone. */
+  coalescing?: CoalescingOptions
+  /** Default: the system's. */
+  timers?: Timers
+  clock?: Clock
   /** For errors that this kind of server words in its own way; undefined: the fault of any upstream. */
   judge?(status: number, error: Readonly<Record<string, unknown>>, path: RelayPath): Fault | undefined
+  /** Hears of each answer: nothing where it is a reply, else the fault. What was aborted, or left, is no answer. */
+  noticed?(reason: Fault | undefined): void
 }
 
 const defaultTimeouts: Timeouts = { firstByteMs: 600_000, idleMs: 120_000, totalMs: 3_600_000 }
@@ -61,30 +92,51 @@ const defaultTimeouts: Timeouts = { firstByteMs: 600_000, idleMs: 120_000, total
  */
 export function upstreamEngine(options: UpstreamOptions): Engine {
   const { name, tokenizer = tokenizerForModel(options.target) } = options
-  const upstream = new Upstream(options, tokenizer)
-  return {
+  const manner = new Manner(options)
+  const { kind } = manner.place
+  const upstream = new Upstream(options, manner, tokenizer)
+  const watched = <Reply>(call: Call, ask: () => Promise<Reply>): Promise<Reply> =>
+    options.upstream === undefined ? ask() : noted(call.route, options.upstream, ask)
+  const send: Upstream['send'] = (path, request, call) => watched(call, () => upstream.send(path, request, call))
+  const embedAlone = async (request: object, call: Call): Promise<Document> => {
+    const { reply } = await upstream.send('/embeddings', request, call)
+    if (reply instanceof Flow) throw fault.internal(new Error('Embeddings are never streamed.'))
+    return reply
+  }
+  const { coalescing, timers = systemTimers, log } = options
+  const joining = coalescing && { ...coalescing, ...within(kind, coalescing) }
+  const coalescer = joining && new Coalescer(joining, { name, tokenizer, timers, log }, embedAlone)
+  const embeddings = (request: object, call: Call) =>
+    watched(call, () => coalescer?.ask(request, call) ?? embedAlone(request, call))
+  const engine: Engine = {
     name,
     tokenizer,
-    abilities: new Set(options.abilities ?? ['chat', 'complete', 'embed']),
+    abilities: new Set(options.abilities ?? kind.abilities ?? ['chat', 'complete', 'embed']),
     accepts: 'everything',
     chat: (request, call) =>
-      streamed(upstream, '/chat/completions', request, call, (flow, tally) => chatChunks(flow, { name, call, tally })),
+      streamed(send, '/chat/completions', request, call, (flow, tally) => chatChunks(flow, { name, call, tally })),
     complete: (request, call) =>
-      streamed(upstream, '/completions', request, call, (flow, tally) => completionChunks(flow, { name, call, tally })),
-    async embed(request, call) {
-      const { reply } = await upstream.send('/embeddings', request, call)
-      if (reply instanceof Flow) throw fault.internal(new Error('Embeddings are never streamed.'))
-      return embeddingList(name, request, reply)
-    },
+      streamed(send, '/completions', request, call, (flow, tally) => completionChunks(flow, { name, call, tally })),
+    embed: async (request, call) => embeddingList(name, request, await embeddings(request, call)),
     async relay(path, request, call): Promise<Relayed> {
-      const { reply } = await upstream.send(path, request, call)
+      if (path === '/embeddings') return { kind: 'json', bytes: inFormat(request, await embeddings(request, call)) }
+      const { reply } = await send(path, request, call)
       if (reply instanceof Flow) return { kind: 'stream', pipe: sink => piped(name, reply, sink, call) }
-      return { kind: 'json', bytes: path === '/embeddings' ? inFormat(request, reply) : reply.bytes }
+      return { kind: 'json', bytes: reply.bytes }
     },
     status: () => upstream.status(),
-    close: () => upstream.close(),
+    close() {
+      coalescer?.close()
+      return upstream.close()
+    },
   }
+  const emulates = options.choices === undefined ? kind.oneChoice === true : options.choices === 'emulated'
+  return emulates ? severalChoices(engine, options.upstream) : engine
 }
+
+/** No more inputs than its kind takes. */
+const within = ({ inputsMax: most }: Kind, { inputsMax = most }: CoalescingOptions) =>
+  most !== undefined && inputsMax !== undefined && { inputsMax: Math.min(most, inputsMax) }
 
 /** Lets a stream flow to a client; a failure becomes an error event at its end, because the status is long sent. */
 async function piped(name: string, flow: Flow, sink: Sink, call: Call): Promise<Fault | undefined> {
@@ -97,7 +149,7 @@ async function piped(name: string, flow: Flow, sink: Sink, call: Call): Promise<
 
 /** A reply as chunks. The upstream is always asked for a stream, with usage. Ends quietly when the call is aborted. */
 async function* streamed<Chunk>(
-  upstream: Upstream,
+  send: Upstream['send'],
   path: RelayPath,
   request: object,
   call: Call,
@@ -105,7 +157,7 @@ async function* streamed<Chunk>(
 ): AsyncGenerator<Chunk> {
   if (call.signal.aborted) return
   try {
-    const { reply, tally } = await upstream.send(path, { ...request, stream: true }, call)
+    const { reply, tally } = await send(path, { ...request, stream: true }, call)
     if (!(reply instanceof Flow)) throw fault.internal(new Error('A stream was asked for.'))
     yield* read(reply, tally)
   } catch (error) {
@@ -121,32 +173,33 @@ interface Sent {
 /** The upstream of one engine: builds requests, runs exchanges, knows whether the other side lives. */
 class Upstream {
   readonly #options: UpstreamOptions
+  readonly #manner: Manner
   readonly #tokenizer: PromptTokenizer
+  readonly #comparison: UsageComparison | undefined
   readonly #about: About
-  readonly #pathPrefix: string
   readonly #timeouts: Timeouts
-  readonly #headers: { readonly whole: string[]; readonly streamed: string[] }
   readonly #running = new Slots<Exchange>()
   #status: EngineStatus = { state: 'ready' }
 
-  constructor(options: UpstreamOptions, tokenizer: PromptTokenizer) {
+  constructor(options: UpstreamOptions, manner: Manner, tokenizer: PromptTokenizer) {
     const url = upstreamUrl(options.baseUrl)
     if (url.origin !== options.pool.origin) throw new TypeError('The pool is that of another origin.')
     if (options.apiKey !== undefined && !/^[\x21-\x7e]+$/.test(options.apiKey))
       throw new TypeError('The key of an upstream must be printable ASCII without spaces.')
     this.#options = options
+    this.#manner = manner
     this.#tokenizer = tokenizer
-    this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey, options.headers) }
-    this.#pathPrefix = url.pathname.replace(/\/+$/, '')
+    const { name, log, clock = systemClock } = options
+    if (options.comparesUsage === true && tokenizer.assumptions.length === 0)
+      this.#comparison = new UsageComparison(name, log, () => clock.monotonic())
+    const { tooLong } = manner.place.kind
+    this.#about = { name: options.name, secrets: secretsOf(url, options.apiKey, options.headers), tooLong }
     this.#timeouts = { ...defaultTimeouts, ...options.timeouts }
-    this.#headers = {
-      whole: headersFor(options, 'application/json'),
-      streamed: headersFor(options, 'text/event-stream'),
-    }
   }
 
   status(): EngineStatus {
-    return this.#status
+    const detail = this.#status.detail ?? this.#comparison?.detail
+    return detail === undefined ? this.#status : { ...this.#status, detail }
   }
 
   /** Ends what is running; the pool stays open. */
@@ -157,19 +210,47 @@ class Upstream {
 
   /** Sends a request; settles with the checked document, or with a stream that has begun. */
   send(path: RelayPath, asked: object, call: Call): Promise<Sent> {
-    const { pool, name, target, body: more } = this.#options
+    const { credential } = this.#options
+    return credential === undefined ? this.#send(path, asked, call) : this.#sendAs(credential, path, asked, call)
+  }
+
+  /** A token that the upstream does not take any more is replaced, once. */
+  async #sendAs(credential: Credential, path: RelayPath, asked: object, call: Call): Promise<Sent> {
+    const fresh = () =>
+      credential.token(call.signal).catch(error => {
+        throw call.signal.aborted ? call.signal.reason : fault.upstreamNoToken(this.#options.name, error)
+      })
+    const kept = credential.current()
+    const token = kept ?? (await fresh())
+    try {
+      return await this.#send(path, asked, call, token)
+    } catch (error) {
+      if (!(error instanceof Fault && error.code === 'upstream_refused_key')) throw error
+      credential.refused(token)
+      if (kept === undefined) throw error
+      return this.#send(path, asked, call, await fresh())
+    }
+  }
+
+  #send(path: RelayPath, asked: object, call: Call, token?: string): Promise<Sent> {
+    const { pool, name, body: more } = this.#options
     const request = more === undefined ? asked : { ...asked, ...more }
     if (this.#status.state === 'closed') throw fault.draining()
     call.signal.throwIfAborted()
-    const body = payload(request, target)
+    const body = this.#manner.payload(path, request)
+    const about = this.#aboutThis(path, token)
     if (!pool.enter()) throw fault.overloaded(name, 1)
-    const tally = new Tally({ name, path, request, choices: choicesOf(request), call, tokenizer: this.#tokenizer })
+    const counted = { name, path, request, choices: choicesOf(request), call }
+    const tally = new Tally({ ...counted, tokenizer: this.#tokenizer, comparison: this.#comparison })
     return new Promise((resolve, reject) => {
       const settle = {
         resolve: (reply: Document | Flow) => resolve({ reply, tally }),
         reject: (reason: Fault | undefined) => {
           this.#note(reason)
-          if (reason !== undefined) return reject(reason)
+          if (reason !== undefined) {
+            this.#options.noticed?.(reason)
+            return reject(reason)
+          }
           const leave = () => reject(call.signal.reason)
           const counting = tally.close(true) // the upstream has read the prompt all the same
           if (counting === undefined) leave()
@@ -179,12 +260,12 @@ class Upstream {
       const exchange: Exchange = new Exchange({
         name,
         pool,
-        path: this.#pathPrefix + path,
-        headers: isStreamed(request) ? this.#headers.streamed : this.#headers.whole,
+        path: this.#manner.path(path),
+        headers: this.#manner.headers(isStreamed(request), token),
         body,
         signal: call.signal,
         timeouts: this.#timeouts,
-        head: head => this.#reader(exchange, head, path, request, tally, settle),
+        head: head => this.#reader(exchange, head, about, path, request, tally, settle),
         fail: settle.reject,
         left: () => {
           pool.leave()
@@ -199,15 +280,15 @@ class Upstream {
   #reader(
     exchange: Exchange,
     head: Head,
+    about: About,
     path: RelayPath,
     request: object,
     tally: Tally,
     settle: { resolve(reply: Document | Flow): void; reject(reason: Fault | undefined): void },
   ): BodyReader {
     this.#note(undefined)
-    const { judge } = this.#options
-    const about = judge ? { ...this.#about, judge: judgedOn(judge, path) } : this.#about
     if (head.status !== 200) return refusalReader(exchange, head, about, settle.reject)
+    this.#options.noticed?.(undefined)
     const encoding = head.headers['content-encoding'] ?? 'identity'
     const type = mediaType(head.headers['content-type'])
     if (encoding === 'identity' && type === 'text/event-stream' && isStreamed(request)) {
@@ -215,6 +296,7 @@ class Upstream {
         hidesUsage: !asksForUsage(request),
         choices: choicesOf(request),
         spentSoFar: this.#options.spentSoFar,
+        usageUnasked: this.#manner.place.kind.usageUnasked,
       })
       const flow: Flow = new Flow({
         exchange,
@@ -229,6 +311,17 @@ class Upstream {
     return documentReader(exchange, head, about, { path, streamed: isStreamed(request), encoding, tally, settle })
   }
 
+  /** What errors of this request are judged with. */
+  #aboutThis(path: RelayPath, token: string | undefined): About {
+    const { judge } = this.#options
+    if (judge === undefined && token === undefined) return this.#about
+    return {
+      ...this.#about,
+      ...(judge && { judge: (status, error) => judge(status, error, path) }),
+      ...(token !== undefined && { secrets: [token, ...this.#about.secrets] }),
+    }
+  }
+
   /** Keeps the status: an answer of any kind means that the upstream lives. */
   #note(reason: Fault | undefined): void {
     const code = reason?.code
@@ -239,45 +332,4 @@ class Upstream {
     this.#status = down === undefined ? { state } : { state, detail: down }
     this.#options.log.info('upstream.state', { engine: this.#options.name, state, detail: down })
   }
-}
-
-const judgedOn =
-  (judge: NonNullable<UpstreamOptions['judge']>, path: RelayPath): NonNullable<About['judge']> =>
-  (status, error) =>
-    judge(status, error, path)
-
-/** What every request carries, whoever the caller is. */
-function headersFor({ apiKey, version, headers = {} }: UpstreamOptions, accept: string): string[] {
-  return [
-    ...(apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`]),
-    'content-type',
-    'application/json',
-    'accept',
-    accept,
-    'accept-encoding',
-    'identity',
-    'user-agent',
-    `Parlance/${version}`,
-    ...Object.entries(headers).flat(),
-  ]
-}
-
-const isStreamed = (request: object): boolean => 'stream' in request && request.stream === true
-
-const streamOptions = (request: object): Record<string, unknown> =>
-  'stream_options' in request && isObject(request.stream_options) ? request.stream_options : {}
-
-const asksForUsage = (request: object): boolean => streamOptions(request).include_usage === true
-
-/** The request for the upstream: its own model name, and usage for the meter. */
-function payload(request: object, model: string): Buffer {
-  const usage = isStreamed(request) ? { stream_options: { ...streamOptions(request), include_usage: true } } : {}
-  return Buffer.from(JSON.stringify({ ...request, model, ...usage }))
-}
-
-/** How many replies a request asks for: `n` for each prompt. */
-function choicesOf(request: object): number {
-  const n = 'n' in request && typeof request.n === 'number' ? request.n : 1
-  const prompts = 'prompt' in request && Array.isArray(request.prompt) ? request.prompt : []
-  return n * (typeof prompts[0] === 'number' ? 1 : Math.max(1, prompts.length))
 }

@@ -76,6 +76,12 @@ const interrupted = bad(502, 'upstream_interrupted')
 const unreachable = bad(502, 'upstream_unreachable')
 const late = bad(504, 'upstream_timeout')
 
+const unknownFields = [
+  { type: 'extra_forbidden', loc: ['body', 'seed'], msg: 'Extra inputs are not permitted' },
+  { type: 'extra_forbidden', loc: ['body', 'messages', 0, 'x'], msg: 'No' },
+]
+const namedFields = /^Extra inputs are not permitted \(seed\) No \(messages\[0\]\.x\)$/
+
 const errors: Case[] = [
   passed('400 in OpenAI’s form', 400, openAiError('No such thing.'), 'some_code', /^No such thing\.$/),
   passed('404 of a model', 404, openAiError('The model `m` does not exist'), 'some_code'),
@@ -83,6 +89,10 @@ const errors: Case[] = [
   passed('400 with a number as code', 400, openAiError('m', { code: 40_013 }), '40013'),
   passed('400 in vLLM’s older form', 400, { object: 'error', message: 'too long', code: 400 }, '400', /^too long$/),
   passed('404 in Ollama’s form', 404, { error: 'model not found' }, null, /^model not found$/),
+  passed('422 in FastAPI’s form', 422, { detail: 'Not this.' }, null, /^Not this\.$/),
+  passed('422 in FastAPI’s form, with places', 422, { detail: unknownFields }, 'extra_forbidden', namedFields),
+  passed('422 in Mistral’s form', 422, { object: 'error', message: { detail: unknownFields } }, 'extra_forbidden'),
+  passed('400 in Gemini’s form', 400, [openAiError('Odd.', { code: 400, status: 'NO' })], '400', /^Odd\.$/),
   {
     name: '400 that names our key and address',
     script: async (wire, request) =>
@@ -151,7 +161,7 @@ const errors: Case[] = [
 
 const garbled: Case[] = [
   invalid('404 with HTML', bytes(answer(404, html, '<h1>no</h1>'))),
-  invalid('422 in FastAPI’s form', jsonAnswer(422, { detail: 'x' })),
+  invalid('422 in a form of its own', jsonAnswer(422, { reason: 'x' })),
   invalid('an error that is cut off', bytesThenReset(`${head(`${json}content-length: 500\r\n`, '400 X')}{"err`)),
   bad(502, 'some_code')('200 with an error that has none', jsonAnswer(200, openAiError('Odd'))),
   bad(502, '503')('an error as the first event', stream([event(openAiError('No', { code: 503 }))]), streamedChat),

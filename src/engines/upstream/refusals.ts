@@ -1,10 +1,13 @@
 import { type Fault, fault } from '../../lib/faults.ts'
+import { errorOf, refusalOf } from './error-forms.ts'
 import type { Head } from './exchange.ts'
 import { isObject, parsed } from './values.ts'
 
 /** Characters of an upstream's words that reach a caller. */
 const messageLengthMax = 4096
 const wordLengthMax = 256
+/** Characters of what Azure says of its filter. */
+const detailsLengthMax = 16_384
 
 /** What an error that came from the upstream is judged with. */
 export interface About {
@@ -17,8 +20,11 @@ export interface About {
    * @param status of the answer, or the one that an error in place of a reply would have had
    */
   judge?(status: number, error: Readonly<Record<string, unknown>>): Fault | undefined
+  /** What this kind of server says of a prompt that is too long, where its code does not tell. */
+  tooLong?: RegExp | undefined
 }
 
+/** Upstreams have no 407: it comes from a proxy that was to send the request on. */
 const proxyRefusal = 'A proxy asks for credentials, or refused those of the settings (status 407).'
 
 /** Values of headers that are shorter stand in every other text. */
@@ -42,13 +48,14 @@ export function secretsOf(
  */
 export function refusal(about: About, head: Head, body: Buffer): Fault {
   const { status } = head
-  const error = errorOf(parsed(body))
+  const error = refusalOf(parsed(body))
   const cause = new Error(
     `The upstream answered with the status ${status}${error === undefined ? '' : ' and an error'}.`,
   )
   const headers = retryHeaders(head)
   const judged = error && about.judge?.(status, error)
   if (judged !== undefined) return judged
+  if (error !== undefined && isTooLong(about, error)) return passedOn(about, 400, tooLong(error), {})
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
   if (status === 407) return fault.upstreamUnreachable(about.name, new Error(proxyRefusal))
   if (status === 503) return fault.upstreamUnavailable(about.name, headers, cause)
@@ -70,17 +77,18 @@ export function errorInReply(about: About, reply: Record<string, unknown>): Faul
   const cause = new Error('The upstream sent an error in place of a reply.')
   const judged = about.judge?.(status ?? 500, error)
   if (judged !== undefined) return judged
+  if (isTooLong(about, error)) return passedOn(about, 400, tooLong(error), {})
   if (status === 401 || status === 403) return fault.upstreamRefusedKey(about.name, cause)
   return passedOn(about, status === undefined || status >= 500 ? 502 : status, error, {})
 }
 
-/** Finds the error in `{error: {message, …}}`, in `{error: '…'}` (Ollama) and in `{object: 'error', message, …}` (older vLLM). */
-function errorOf(value: unknown): Record<string, unknown> | undefined {
-  if (!isObject(value)) return
-  if (isObject(value.error)) return value.error
-  if (typeof value.error === 'string') return { message: value.error }
-  return value.object === 'error' && typeof value.message === 'string' ? value : undefined
-}
+const isTooLong = (about: About, { message }: Record<string, unknown>): boolean =>
+  about.tooLong !== undefined && typeof message === 'string' && about.tooLong.test(message)
+
+/** As OpenAI says it: programs, and the choice of another target, go by the code. */
+const tooLong = ({ message, param }: Record<string, unknown>): Record<string, unknown> => ({
+  ...{ message, param, type: 'invalid_request_error', code: 'context_length_exceeded' },
+})
 
 function passedOn(
   about: About,
@@ -100,9 +108,17 @@ function passedOn(
       type: word(error.type) ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
       param: word(error.param),
       code: word(error.code),
+      details: detailsOf(about, error),
     },
     headers,
   )
+}
+
+/** What Azure OpenAI's filter found (wire.md section 10): its clients read it. */
+function detailsOf(about: About, { innererror }: Record<string, unknown>): Record<string, unknown> | undefined {
+  if (!isObject(innererror)) return undefined
+  const text = scrubbed(about, JSON.stringify(innererror))
+  return text.length > detailsLengthMax ? undefined : { innererror: JSON.parse(text) }
 }
 
 const slowDown = (name: string) => ({

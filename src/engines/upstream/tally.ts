@@ -4,6 +4,7 @@ import { fits } from '../../wire/check.ts'
 import type { CompletionUsage } from '../../wire/common.ts'
 import type { Call, RelayPath } from '../engine.ts'
 import type { PromptTokenizer } from '../tokenizer.ts'
+import type { Spent, UsageComparison } from './comparison.ts'
 import { Said } from './said.ts'
 import { isObject, tokenCount } from './values.ts'
 
@@ -17,12 +18,14 @@ export interface Counted {
   readonly choices: number
   readonly call: Call
   readonly tokenizer: PromptTokenizer
+  /** Present where the tokenizer is known to be the model's own. */
+  readonly comparison?: UsageComparison | undefined
 }
 
 /**
  * What one request has spent, told to the meter as it is known.
  *
- * The upstream's own usage counts, and the last word of it. Until it comes, each event with content counts as one token, as servers
+ * The upstream's own usage counts, and the last word of it, as far as it can be true. Until it comes, each event with content counts as one token, as servers
  * send one token an event. When it never comes (a server that sends none, a stream that ends early), prompt and reply are counted
  * with the tokenizer of the upstream's model, when the exchange is over: the usual request pays nothing for that.
  */
@@ -30,6 +33,8 @@ export class Tally {
   readonly #counted: Counted
   readonly #said: Said
   #reported: CompletionUsage | undefined
+  /** The upstream has sent what cannot be true. */
+  #disbelieved = false
   #input = 0
   #output = 0
   #closing: Promise<void> | undefined
@@ -44,27 +49,20 @@ export class Tally {
     return this.#reported !== undefined
   }
 
-  /** Takes a `usage` of the upstream; what is not one is left alone. */
-  report(usage: unknown): void {
-    if (!isObject(usage)) return
-    const input = tokenCount(usage.prompt_tokens)
-    if (input === undefined) return
-    const output = tokenCount(usage.completion_tokens) ?? 0
-    const cached = isObject(usage.prompt_tokens_details)
-      ? tokenCount(usage.prompt_tokens_details.cached_tokens)
-      : undefined
-    this.#reported = {
-      prompt_tokens: input,
-      completion_tokens: output,
-      total_tokens: input + output,
-      ...details(usage, 'prompt_tokens_details', inputDetails),
-      ...details(usage, 'completion_tokens_details', outputDetails),
+  /** Takes a `usage` of the upstream. What is not one, or cannot be true, is left alone: false. */
+  report(usage: unknown): boolean {
+    const reported = isObject(usage) ? this.#believed(usage) : undefined
+    if (reported === undefined) {
+      this.#disbelieved ||= isObject(usage)
+      return false
     }
-    this.#input = input
-    this.#output = output
+    this.#reported = reported
+    this.#input = reported.prompt_tokens
+    this.#output = reported.completion_tokens
     const { meter } = this.#counted.call
-    meter.input(input, cached)
-    meter.output(output)
+    meter.input(this.#input, reported.prompt_tokens_details?.cached_tokens)
+    meter.output(this.#output)
+    return true
   }
 
   /** Takes an event of a stream, in Latin-1 of its UTF-8 bytes. */
@@ -80,7 +78,10 @@ export class Tally {
    * @param reply one that is not a stream
    */
   close(aborted: boolean, reply?: Record<string, unknown>): Promise<void> | undefined {
-    if (this.#reported !== undefined) return undefined
+    if (this.#reported !== undefined) {
+      if (!aborted && this.#counted.comparison?.isDue()) void this.#compare(this.#counted.comparison, reply)
+      return undefined
+    }
     this.#closing ??= this.#count(aborted, reply)
     return this.#closing
   }
@@ -96,6 +97,24 @@ export class Tally {
     )
   }
 
+  /** A usage in whole, of plausible numbers: a prompt that was counted, and a reply not far beyond what was asked for. */
+  #believed(usage: Record<string, unknown>): CompletionUsage | undefined {
+    const { path, request, choices } = this.#counted
+    const input = tokenCount(usage.prompt_tokens)
+    if (input === undefined) return undefined
+    const output = path === '/embeddings' ? 0 : (tokenCount(usage.completion_tokens) ?? rest(usage.total_tokens, input))
+    if (output === undefined || output > plausibleMax(request, choices)) return undefined
+    const inside = details(usage, 'prompt_tokens_details', inputDetails)
+    const { cached_tokens: cached = 0 } = inside.prompt_tokens_details ?? {}
+    return {
+      prompt_tokens: input,
+      completion_tokens: output,
+      total_tokens: input + output,
+      ...(cached <= input ? inside : {}),
+      ...details(usage, 'completion_tokens_details', outputDetails),
+    }
+  }
+
   /** Never fails: what cannot be counted stays as it was estimated. Not aborted with the call, because what was spent is owed. */
   async #count(aborted: boolean, reply: Record<string, unknown> | undefined): Promise<void> {
     const { name, call, tokenizer, path } = this.#counted
@@ -105,30 +124,73 @@ export class Tally {
         engine: name,
         countedWith: tokenizer.name,
         estimate: tokenizer.assumptions.length > 0,
+        ...(this.#disbelieved && { impossible: true }),
       })
     try {
-      this.#input = await this.#promptTokens()
+      this.#input = (await this.#promptTokens()).tokens
       meter.input(this.#input)
       if (path === '/embeddings') return
-      let output = this.#said.dropped
-      for (const text of reply === undefined ? this.#said.texts() : replyTexts(reply))
-        output += await tokenizer.count(text)
-      this.#output = output
-      meter.output(output)
+      this.#output = this.#said.dropped + (await this.#replyTokens(reply))
+      meter.output(this.#output)
     } catch (error) {
       log.error('upstream.not_counted', { engine: name, cause: describe(error) })
     }
   }
 
-  async #promptTokens(): Promise<number> {
+  /** Never fails. Of a reply whose tokens are not all text the prompt alone is compared. */
+  async #compare(comparison: UsageComparison, reply: Record<string, unknown> | undefined): Promise<void> {
+    const { name, call, path } = this.#counted
+    const { prompt_tokens: input, completion_tokens: output, completion_tokens_details: unseen = {} } = this.usage()
+    const isText =
+      path !== '/embeddings' && this.#said.dropped === 0 && Object.values(unseen).every(count => count === 0)
+    try {
+      const prompt = await this.#promptTokens()
+      const counted: Spent = {
+        input: prompt.estimated ? undefined : prompt.tokens,
+        output: isText ? await this.#replyTokens(reply) : undefined,
+      }
+      comparison.compare({ input, output }, counted, call.requestId)
+    } catch (error) {
+      call.log.error('upstream.not_counted', { engine: name, cause: describe(error) })
+    }
+  }
+
+  async #promptTokens(): Promise<{ tokens: number; estimated: boolean }> {
     const { request, tokenizer } = this.#counted
-    if (fits(ChatRequest, request)) return (await tokenizer.countChat(request)).tokens
+    if (fits(ChatRequest, request)) {
+      const { tokens, assumptions } = await tokenizer.countChat(request)
+      return { tokens, estimated: assumptions.length > 0 }
+    }
     const { texts, tokens } = promptOf(request)
     let total = tokens
     for (const text of texts) total += await tokenizer.count(text)
-    return total
+    return { tokens: total, estimated: false }
+  }
+
+  async #replyTokens(reply: Record<string, unknown> | undefined): Promise<number> {
+    let tokens = 0
+    for (const text of reply === undefined ? this.#said.texts() : replyTexts(reply))
+      tokens += await this.#counted.tokenizer.count(text)
+    return tokens
   }
 }
+
+/** What some servers leave to be worked out. */
+function rest(total: unknown, input: number): number | undefined {
+  const count = tokenCount(total)
+  return count === undefined || count < input ? undefined : count - input
+}
+
+/** Servers that count thoughts beside the limit, or end with the step in which it is reached, go beyond it, but not by far. */
+function plausibleMax(request: object, choices: number): number {
+  const { max_completion_tokens, max_tokens, best_of, n }: Record<string, unknown> = { ...request }
+  const limit = tokenCount(max_completion_tokens ?? max_tokens)
+  if (limit === undefined) return Number.POSITIVE_INFINITY
+  const candidates = Math.max(1, (tokenCount(best_of) ?? 1) / (tokenCount(n) || 1)) * choices
+  return 2 * limit * candidates + slackTokens
+}
+
+const slackTokens = 256
 
 const inputDetails = ['cached_tokens', 'audio_tokens'] as const
 const outputDetails = [
