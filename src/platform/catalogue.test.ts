@@ -6,6 +6,7 @@ import { manualTime } from '../lib/timers.ts'
 import { type EngineMakers, makeCatalogue, type RoutedEntry } from './catalogue.ts'
 import type { Origin } from './prices.ts'
 import { makeResidency } from './residency/index.ts'
+import { knownUpstreams } from './upstreams/listing/listing.fixture.ts'
 
 /** A catalogue of one routed model beside the built-in ones, and where its price is looked for. */
 function catalogueOf(routed: RoutedEntry) {
@@ -20,6 +21,8 @@ function catalogueOf(routed: RoutedEntry) {
     upstream: [],
     routed: [routed],
     folder: { current: () => new Map(), remove: async () => {} },
+    routes: { current: () => new Map(), changed: () => () => {} },
+    upstreams: knownUpstreams(),
     aliases: { chat: routed.name },
     makers,
     residency: makeResidency({ budgetBytes: 1, idleMs: 0, clock, timers: clock, log: silentLog }),
@@ -33,8 +36,8 @@ function catalogueOf(routed: RoutedEntry) {
 }
 
 test('a routed model is one model, owned by its upstreams, and opened by its own maker', () => {
-  const targets = ['east', 'west', 'east'].map((upstream, place) => ({ upstream, target: `m-${place}` }))
-  const { models, origins } = catalogueOf({ name: 'team', targets })
+  const targets = ['east', 'west', 'east'].map((upstream, place) => ({ upstream, name: `m-${place}` }))
+  const { models, origins } = catalogueOf({ name: 'team', route: { targets } })
   const target = models.resolve('chat')
   assert.deepEqual([target.name, target.ownedBy, target.price], ['team', 'east, west', null])
   assert.equal(models.engineFor(target, 'embed').name, 'team')
@@ -44,7 +47,7 @@ test('a routed model is one model, owned by its upstreams, and opened by its own
 test('a price is looked for under the name there when all targets have the same', () => {
   const { models, origins } = catalogueOf({
     name: 'team',
-    targets: ['east', 'west'].map(upstream => ({ upstream, target: 'gpt-4o' })),
+    route: { targets: ['east', 'west'].map(upstream => ({ upstream, name: 'gpt-4o' })) },
   })
   assert.equal(models.resolve('team').price, null)
   assert.deepEqual(origins.get('team'), { nameThere: 'gpt-4o' })

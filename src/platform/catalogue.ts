@@ -1,8 +1,15 @@
 import type { Ability, Engine } from '../engines/engine.ts'
+import { fault } from '../lib/faults.ts'
 import type { FoundFile, ModelFolder } from './folder.ts'
 import { type FoundModels, type Models, makeModels, type Target } from './models.ts'
 import type { Origin, Price } from './prices.ts'
 import type { Residency } from './residency/index.ts'
+import { upstreamsOf } from './routes/checks.ts'
+import type { RoutedModelConfig } from './routes/settings.ts'
+import { everyAbility, namesThere, originOf, routeTargets } from './routes/targets.ts'
+import type { Route, Routes } from './routes/types.ts'
+import { exposedModels } from './upstreams/listing/exposed.ts'
+import type { Upstreams } from './upstreams/types.ts'
 
 /** What starts the engines; main hands it over, so that this room knows no engine. */
 export interface EngineMakers {
@@ -48,8 +55,7 @@ export interface UpstreamEntry {
 /** A model that several upstreams answer for. */
 export interface RoutedEntry {
   name: string
-  /** At least one, in the order of the settings. */
-  targets: Omit<UpstreamEntry, 'name'>[]
+  route: RoutedModelConfig
 }
 
 /** Names of the models that ship inside. */
@@ -106,6 +112,9 @@ export interface CatalogueOptions {
   routed: RoutedEntry[]
   /** Of the data folder; its models are local. */
   folder: ModelFolder
+  /** Those of the running server. */
+  routes: Pick<Routes, 'current' | 'changed'>
+  upstreams: Pick<Upstreams, 'list' | 'find' | 'changed' | 'findings'>
   /** The operator's own; they win over the classic names. */
   aliases: Readonly<Record<string, string>>
   makers: EngineMakers
@@ -117,8 +126,8 @@ export interface CatalogueOptions {
 }
 
 /** All models of this server. @throws Error for an alias that leads nowhere */
-export function makeCatalogue({ folder, aliases, residency, created, ...rest }: CatalogueOptions): Models {
-  const { makers, priceOf, ...fixed } = rest
+export function makeCatalogue(options: CatalogueOptions): Models {
+  const { folder, aliases, residency, created, routes, upstreams, makers, priceOf, ...fixed } = options
   const local = (model: LocalEntry) => {
     const { idleMs } = model
     return residency.hold(makers.local(model), idleMs === undefined ? {} : { idleMs })
@@ -136,7 +145,6 @@ export function makeCatalogue({ folder, aliases, residency, created, ...rest }: 
     },
     open: does.open,
   })
-  const every = new Set<Ability>(['chat', 'complete', 'embed'])
   const embeds = new Set<Ability>(['embed'])
   return makeModels(
     [
@@ -158,20 +166,32 @@ export function makeCatalogue({ folder, aliases, residency, created, ...rest }: 
           model.upstream,
           { nameThere: model.target },
           {
-            abilities: () => every,
+            abilities: () => everyAbility,
             open: () => makers.upstream(model),
           },
         ),
       ),
       ...fixed.routed.map(model =>
-        target(model.name, distinct(model.targets.map(({ upstream }) => upstream)).join(', '), originOf(model), {
-          abilities: () => every,
+        target(model.name, upstreamsOf(model.route).join(', '), originOf(namesThere(model.name, model.route)), {
+          abilities: () => everyAbility,
           open: () => makers.routed(model),
         }),
       ),
     ],
     aliases,
-    { found: foundIn(folder, { ...makers, local }, priceOf), usual: classicNames, residency },
+    {
+      added: routeTargets({ routes, upstreams, open: route => opened(route, makers), priceOf }),
+      found: either(
+        foundIn(folder, { ...makers, local }, priceOf),
+        exposedModels({ upstreams, open: makers.upstream, priceOf, created }),
+      ),
+      usual: classicNames,
+      watch(look) {
+        routes.changed(look)
+        upstreams.changed(look)
+      },
+      residency,
+    },
   )
 }
 
@@ -180,12 +200,27 @@ const here: Origin = { local: true }
 /** Tokens of a request to a model that runs here, where the settings say nothing; a smaller model has less. */
 const usualContextMax = 8192
 
-const distinct = (names: readonly string[]): string[] => [...new Set(names)]
+/** @throws Fault 503 for what cannot be used */
+function opened({ model: name, settings, problem }: Route, makers: EngineMakers): Engine {
+  if (problem !== undefined) throw fault.upstreamUnusable(upstreamsOf(settings).join(', '), new Error(problem))
+  if ('targets' in settings) return makers.routed({ name, route: settings })
+  return makers.upstream({ name, upstream: settings.upstream, target: settings.name ?? name })
+}
 
-/** A preset knows a name there only where all mean the same by it. */
-function originOf({ targets }: RoutedEntry): Origin {
-  const [nameThere, ...others] = distinct(targets.map(({ target }) => target))
-  return nameThere === undefined || others.length > 0 ? {} : { nameThere }
+/** The models of both; those of the first win. */
+function either(first: FoundModels, second: FoundModels): FoundModels {
+  let seen: readonly unknown[] = []
+  let both: ReadonlyMap<string, Target> = new Map()
+  return {
+    current() {
+      const [one, other] = [first.current(), second.current()]
+      if (one === seen[0] && other === seen[1]) return both
+      seen = [one, other]
+      both = other.size === 0 ? one : new Map([...other, ...one])
+      return both
+    },
+    remove: (target, before) => (first.current().has(target.name) ? first : second).remove(target, before),
+  }
 }
 
 interface Does {

@@ -1,6 +1,7 @@
 import type { Ability, Engine } from '../engines/engine.ts'
 import type { Tokenizer } from '../engines/tokenizer.ts'
 import { fault } from '../lib/faults.ts'
+import { leased } from './leased.ts'
 import type { Price } from './prices.ts'
 import type { Residency, ResidentState } from './residency/index.ts'
 
@@ -19,6 +20,8 @@ export interface Target {
   readonly abilities: ReadonlySet<Ability>
   /** Made on first use, kept until `close`. */
   open(): Engine
+  /** It may be replaced while requests run on it: they end on its engine, and those that have not begun go on to the next one of its name. */
+  readonly drains?: true
 }
 
 /** One line of `GET /v1/models`: a model, or another name of one. */
@@ -64,10 +67,14 @@ export interface FoundModels {
 }
 
 export interface MoreModels {
+  /** Those that were added to the running server. They give way to nothing: whoever adds them sees to it that no name is taken. */
+  added?: Pick<FoundModels, 'current'>
   /** They give way to models and aliases of the settings. */
   found?: FoundModels
   /** Aliases that give way to everything else. */
   usual?: Readonly<Record<string, string>>
+  /** Is handed what looks whether models have come or gone, to be called when one may have; otherwise the next request looks. */
+  watch?(look: () => void): void
   /** Under which `open` of the targets puts its engines. */
   residency?: Residency
 }
@@ -76,37 +83,32 @@ export interface MoreModels {
 export function makeModels(
   targets: readonly Target[],
   aliases: Readonly<Record<string, string>>,
-  { found = nothingFound, usual = {}, residency }: MoreModels = {},
+  { added = nothingFound, found = nothingFound, usual = {}, watch, residency }: MoreModels = {},
 ): Models {
   const fixed = new Map(targets.map(target => [target.name, target]))
+  let more = added.current()
+  let own: ReadonlyMap<string, Target> = new Map([...fixed, ...more])
   let seen = found.current()
-  let names = namesOf(fixed, aliases, seen, usual)
+  let names = namesOf(own, aliases, seen, usual)
   for (const alias of [...Object.keys(aliases), ...Object.keys(usual)])
     if (!names.has(alias))
-      throw new Error(leadsNowhere(alias, { ...usual, ...aliases }, [...fixed.keys(), ...seen.keys()]))
-  const engines = new Map<Target, Engine>()
-  const closing = new Set<Promise<void>>()
-  const isCurrent = (target: Target) => fixed.get(target.name) === target || seen.get(target.name) === target
-  const closeEngine = (target: Target): Promise<void> => {
-    const closed = engines.get(target)?.close() ?? Promise.resolve()
-    engines.delete(target)
-    closing.add(closed)
-    closed.then(
-      () => closing.delete(closed),
-      () => undefined, // `close` of all models tells it
-    )
-    return closed
-  }
-  /** Looks whether found models have come or gone; engines of those that have gone end. */
+      throw new Error(leadsNowhere(alias, { ...usual, ...aliases }, [...own.keys(), ...seen.keys()]))
+  const engines = new Engines()
+  const isCurrent = (target: Target) =>
+    [own.get(target.name), fixed.get(target.name), seen.get(target.name)].includes(target)
+  /** Looks whether models have come or gone; engines of those that have gone end. */
   const now = () => {
-    const current = found.current()
-    if (current !== seen) {
-      seen = current
-      names = namesOf(fixed, aliases, seen, usual)
-      for (const target of engines.keys()) if (!isCurrent(target)) void closeEngine(target)
+    const [added_, found_] = [added.current(), found.current()]
+    if (added_ !== more || found_ !== seen) {
+      more = added_
+      own = new Map([...fixed, ...more])
+      seen = found_
+      names = namesOf(own, aliases, seen, usual)
+      for (const target of engines.targets()) if (!isCurrent(target)) void engines.end(target)
     }
     return names
   }
+  watch?.(now)
   const resolve = (name: string): Target => {
     const target = now().get(name)
     if (target === undefined) throw fault.modelNotFound(name.slice(0, 200))
@@ -115,11 +117,11 @@ export function makeModels(
   const opened = (target: Target): Engine => {
     const known = engines.get(target)
     if (known !== undefined) return known
-    now()
-    if (!isCurrent(target)) throw fault.modelNotFound(target.name)
-    const engine = target.open()
-    engines.set(target, engine)
-    return engine
+    const next = now().get(target.name)
+    if (isCurrent(target)) return engines.open(target)
+    // It was replaced between two steps of the request.
+    if (target.drains !== true || next?.drains !== true) throw fault.modelNotFound(target.name)
+    return engines.get(next) ?? engines.open(next)
   }
   const stateOf = (engine: Engine): ResidentState => {
     const state = residency?.stateOf(engine)
@@ -142,10 +144,11 @@ export function makeModels(
     async remove(name) {
       const target = resolve(name)
       if (target.name !== name) throw fault.modelKept(name, `it is another name of \`${target.name}\``)
+      if (more.has(name)) throw fault.modelKept(name, 'it is a route, which its operator deletes with `parlance route`')
       if (fixed.has(name)) throw fault.modelKept(name, 'it is built in or named by the settings of this server')
       const alias = Object.keys(aliases).find(other => names.get(other) === target)
       if (alias !== undefined) throw fault.modelKept(name, `the alias \`${alias}\` of the settings leads to it`)
-      await found.remove(target, () => closeEngine(target))
+      await found.remove(target, () => engines.end(target))
       now()
     },
     memory: () => residency?.memory() ?? { budgetBytes: 0, usedBytes: 0, models: [] },
@@ -159,11 +162,55 @@ export function makeModels(
       await residency?.unload(engine)
       return stateOf(engine)
     },
-    opened: () => [...engines.values()],
-    async close() {
-      await Promise.all([...closing, ...[...engines.values()].map(engine => engine.close())])
-      engines.clear()
-    },
+    opened: () => engines.all(),
+    close: () => engines.close(),
+  }
+}
+
+/** The engines that were opened, and those that are ending. */
+class Engines {
+  readonly #open = new Map<Target, { engine: Engine; retire?: () => Promise<void> }>()
+  readonly #ending = new Map<Engine, Promise<void>>()
+
+  get(target: Target): Engine | undefined {
+    return this.#open.get(target)?.engine
+  }
+
+  open(target: Target): Engine {
+    const made = target.open()
+    const opened = target.drains === true ? leased(made) : { engine: made }
+    this.#open.set(target, opened)
+    return opened.engine
+  }
+
+  /** Ends the engine of a model that has gone. @throws what closing throws */
+  end(target: Target): Promise<void> {
+    const opened = this.#open.get(target)
+    if (opened === undefined) return Promise.resolve()
+    this.#open.delete(target)
+    const { engine, retire } = opened
+    const ended = retire?.() ?? engine.close()
+    this.#ending.set(engine, ended)
+    ended.then(
+      () => this.#ending.delete(engine),
+      () => undefined, // `close` tells it
+    )
+    return ended
+  }
+
+  targets(): readonly Target[] {
+    return [...this.#open.keys()]
+  }
+
+  all(): Engine[] {
+    return [...this.#open.values()].map(({ engine }) => engine)
+  }
+
+  /** Ends them all at once, with an error for what runs on them. */
+  async close(): Promise<void> {
+    const engines = [...this.all(), ...this.#ending.keys()]
+    await Promise.all([...this.#ending.values(), ...engines.map(engine => engine.close())])
+    this.#open.clear()
   }
 }
 
