@@ -25,6 +25,7 @@ Usage: parlance [command] [options]
       --host ADDRESS       Default 127.0.0.1; anything but loopback needs a key first.
       --port PORT          Default 8787; 0 picks a free one.
       --data-dir FOLDER    Where everything is kept.
+      --role ROLE          all (the default); api: requests alone; worker: jobs alone.
       --setup-token        Print the token of the first sign-in also when others can reach the server.
   keys create [--name N]   Make a key; it is shown once.
   keys list|rotate|revoke  Show all keys; give one a new secret; end one at once.
@@ -36,6 +37,9 @@ Usage: parlance [command] [options]
   credit show|on|off|grant|code|redeem      What an organisation may spend.
   prices list|set|remove   What models cost.
   audit list               Who has changed what.
+  upstream list|add|set|test|show|rm        Servers that answer for models.
+  route list|add|show|rm   Which of them answers for which model.
+  files list|upload|show|download|rm        What programs have stored, for batches, assistants ...
                            \`parlance help COMMAND\` says more about each of these.
   pull MODEL               Fetch a GGUF model: OWNER/REPOSITORY[:FILE or quantisation] of
                            the hub, or an https address. Goes on after a break.
@@ -71,6 +75,9 @@ const commands: Record<string, () => Promise<Command>> = {
   credit: () => import('./commands/credit.ts'),
   prices: () => import('./commands/prices.ts'),
   audit: () => import('./commands/audit.ts'),
+  upstream: () => import('./commands/upstream.ts'),
+  route: () => import('./commands/route.ts'),
+  files: () => import('./commands/files.ts'),
   pull: () => import('./commands/pull.ts'),
   models: () => import('./commands/models.ts'),
   ps: () => import('./commands/ps.ts'),

@@ -133,19 +133,19 @@ export const command =
 const pagesMax = 1000
 
 /** Everything in a list, page by page. */
-export async function everyItem<Item extends { id: string }, Reply extends TSchema>(
+export async function everyItem<Item, Reply extends TSchema>(
   call: Call,
   id: string,
-  asked: Asked<Reply> & { itemsOf(page: Static<Reply>): { data: Item[]; has_more: boolean } },
+  asked: Asked<Reply> & { itemsOf(page: Static<Reply>): { data: Item[]; last_id: string | null; has_more: boolean } },
 ): Promise<Item[]> {
   const items: Item[] = []
   let after: string | undefined
   for (let page = 0; page < pagesMax; page++) {
     const query: Query = { ...asked.query, limit: 100, after }
-    const { data, has_more: hasMore } = asked.itemsOf(await call(id, { ...asked, query }))
+    const { data, last_id: last, has_more: hasMore } = asked.itemsOf(await call(id, { ...asked, query }))
     items.push(...data)
-    after = data.at(-1)?.id
-    if (!hasMore || after === undefined) return items
+    if (!hasMore || last === null) return items
+    after = last
   }
   throw new Error(`There are more than ${pagesMax * 100} entries: ask the API for them, page by page.`)
 }

@@ -1,7 +1,14 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { routeSettings, TargetSettings } from './engines/routed/settings.ts'
-import { UpstreamSettings } from './engines/upstream/settings.ts'
+import { TargetSettings } from './engines/routed/settings.ts'
+import { type UpstreamConfig, UpstreamSettings } from './engines/upstream/settings.ts'
 import { UsdPrice } from './platform/prices/usd.ts'
+import { type CacheConfig, CacheSettings, ModelCache } from './platform/response-cache/settings.ts'
+import {
+  RoutedModel,
+  type RoutedModelConfig,
+  UpstreamModel,
+  type UpstreamModelConfig,
+} from './platform/routes/settings.ts'
 
 /** Every setting once: name, type, default, sentence. `config.ts` reads them, `docs/config.md` is printed from them. */
 
@@ -60,20 +67,10 @@ const LocalModel = Type.Object(
       }),
     ),
     price: Type.Optional(UsdPrice),
+    cache: Type.Optional(ModelCache),
   },
   { additionalProperties: false },
 )
-
-const UpstreamModel = Type.Object(
-  {
-    upstream: Type.String({ minLength: 1, description: 'A name under `upstreams`.' }),
-    name: Type.Optional(Type.String({ minLength: 1, description: 'The model’s name there. Default: its name here.' })),
-    price: Type.Optional(UsdPrice),
-  },
-  { additionalProperties: false },
-)
-
-const RoutedModel = Type.Object({ ...routeSettings, price: Type.Optional(UsdPrice) }, { additionalProperties: false })
 
 const StartingCredit = Type.Object(
   {
@@ -201,10 +198,40 @@ export const settings = {
     'The first key, instead of a made-up one (containers, tests). It belongs to the owner and may do everything.',
     'PARLANCE_BOOTSTRAP_KEY',
   ),
+  secret_key: setting(
+    secretKey(),
+    undefined,
+    'Encrypts the secrets of upstreams and routes that are added while the server runs: 32 bytes in base64 or hex (`openssl rand -base64 32`). Without it and `secret_key_file` a key is made in the data folder, as `secret.key`.',
+    'PARLANCE_SECRET_KEY',
+  ),
+  secret_key_file: setting(
+    Type.String({ minLength: 1, maxLength: 4096 }),
+    undefined,
+    'A file that holds it instead. An absolute path.',
+    'PARLANCE_SECRET_KEY_FILE',
+  ),
+  secret_keys_old: setting(
+    Type.Array(secretKey(), { maxItems: 10 }),
+    [],
+    'Keys of before: what they encrypted is encrypted anew when the server starts.',
+    'PARLANCE_SECRET_KEYS_OLD',
+  ),
   max_body_bytes: setting(
     Type.Integer({ minimum: 1024, maximum: 1_073_741_824 }),
     16_777_216,
     'The largest request body that is read.',
+  ),
+  batch_discount: setting(
+    Type.Number({ minimum: 0, maximum: 1 }),
+    0.5,
+    'How much less the requests of batches cost: 0.5 is half the price, as at OpenAI; 0 is the whole price.',
+    'PARLANCE_BATCH_DISCOUNT',
+  ),
+  files_quota_bytes: setting(
+    Type.Integer({ minimum: 0, maximum: 9_007_199_254_740_991 }),
+    2_500_000_000_000,
+    'What the files of one project may take together, parts of uploads included. Default: 2.5 TB, as at OpenAI.',
+    'PARLANCE_FILES_QUOTA_BYTES',
   ),
   ledger: setting(
     Type.Enum(['grouped', 'strict'], { type: 'string' }),
@@ -281,6 +308,11 @@ export const settings = {
     {},
     'Models by the name that clients use: a GGUF file, a model of an upstream, or several of them.',
   ),
+  response_cache: setting(
+    CacheSettings,
+    undefined,
+    'Replies serve equal requests, for models whose `cache` says so: how much is kept, and for how long.',
+  ),
   prices: setting(
     Type.Enum(['none', 'classic'], { type: 'string' }),
     'none',
@@ -305,13 +337,11 @@ export const modelSettings = {
 export const upstreamSettings = UpstreamSettings
 export const oidcSettings = Oidc
 export const creditSettings = StartingCredit
+export const cacheSettings = { all: CacheSettings, model: ModelCache }
 export const noticeSettings = { mail: Mail, webhook: Webhook }
 
 export type Settings = typeof settings
 export type LocalModelConfig = Static<typeof LocalModel>
-export type UpstreamModelConfig = Static<typeof UpstreamModel>
-export type RoutedModelConfig = Static<typeof RoutedModel>
-export type UpstreamConfig = Static<typeof UpstreamSettings>
 export type OidcConfig = Static<typeof Oidc>
 
 /** All settings with their defaults filled in; paths are absolute. */
@@ -323,7 +353,12 @@ export interface Config {
   oidc: OidcConfig | undefined
   data_dir: string
   bootstrap_key: string | undefined
+  secret_key: string | undefined
+  secret_key_file: string | undefined
+  secret_keys_old: string[]
   max_body_bytes: number
+  batch_discount: number
+  files_quota_bytes: number
   ledger: 'grouped' | 'strict'
   credit: Static<typeof StartingCredit> | undefined
   mail: Static<typeof Mail> | undefined
@@ -340,6 +375,7 @@ export interface Config {
   model_idle_ms: number
   upstreams: Record<string, UpstreamConfig>
   models: Record<string, LocalModelConfig | UpstreamModelConfig | RoutedModelConfig>
+  response_cache: CacheConfig | undefined
   prices: 'none' | 'classic'
   aliases: Record<string, string>
   /** The file that was read, if any. */
@@ -365,6 +401,10 @@ function setting<Schema extends TSchema>(
 
 function proxyAddress() {
   return Type.String({ minLength: 1, maxLength: 2048, pattern: '^\\S+$' })
+}
+
+function secretKey() {
+  return Type.String({ pattern: '^([0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?)$' })
 }
 
 function timeout(description: string) {

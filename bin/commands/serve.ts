@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/lib/clock.ts'
-import { type Parlance, serve } from '../../src/main.ts'
+import { type Parlance, serve, work } from '../../src/main.ts'
 import { audited, terminal } from '../../src/platform/audit.ts'
-import { lockDataDir } from '../../src/store/store.ts'
+import { type DataDirLock, lockDataDir } from '../../src/store/store.ts'
 import { UsageError } from '../run.ts'
 import { configHere, openHere } from '../surroundings.ts'
 
@@ -15,14 +15,18 @@ export async function run(args: string[]): Promise<number> {
       port: { type: 'string' },
       'data-dir': { type: 'string' },
       'setup-token': { type: 'boolean', default: false },
+      role: { type: 'string', default: 'all' },
     },
   })
+  const role = roles.find(known => known === values.role)
+  if (role === undefined) throw new UsageError(`There is no role '${values.role}': use all, api or worker.`)
   const config = configHere({ host: values.host, port: values.port, data_dir: values['data-dir'] })
-  const lock = lockDataDir(config.data_dir, systemClock)
+  const lock = lockFor(role, config.data_dir)
   try {
     const parlance = await openHere(config, { lock })
     try {
-      await serveUntilStopped(parlance, { setup: values['setup-token'] })
+      if (role === 'worker') await workUntilStopped(parlance)
+      else await serveUntilStopped(parlance, { setup: values['setup-token'], works: role === 'all' })
     } finally {
       await parlance.close()
     }
@@ -32,10 +36,39 @@ export async function run(args: string[]): Promise<number> {
   return 0
 }
 
+/** `all`: requests and jobs. `api`: requests alone; jobs wait. `worker`: jobs alone. */
+const roles = ['all', 'api', 'worker'] as const
+type Role = (typeof roles)[number]
+
+/** Limits and money are counted in the memory of the process that holds the folder, so that nobody can share it. */
+function lockFor(role: Role, dataDir: string): DataDirLock {
+  try {
+    return lockDataDir(dataDir, systemClock)
+  } catch (error) {
+    if (role === 'all' || !(error instanceof Error)) throw error
+    throw new Error(
+      `${error.message} Requests and jobs in processes apart need a database that both can use (PostgreSQL); with SQLite, one process does both: --role all.`,
+      { cause: error.cause },
+    )
+  }
+}
+
+/** Does jobs alone. */
+async function workUntilStopped(parlance: Parlance): Promise<void> {
+  const stop = stopSignal()
+  const worker = await work(parlance)
+  process.stdout.write(`Parlance ${parlance.version} does jobs of ${parlance.config.data_dir}; it takes no requests.\n`)
+  const failed = await Promise.race([stop, storeFailure(parlance)])
+  await worker.drain(failed ? 0 : parlance.config.drain_timeout_ms)
+  if (failed) throw new Error(storeFailed)
+}
+
+const storeFailed = 'The database can no longer be written safely. Check the disk, then start again.'
+
 /** 20 random letters cannot be guessed over a network. */
 const safeKeyLength = 20
 
-async function serveUntilStopped(parlance: Parlance, asked: { setup: boolean }): Promise<void> {
+async function serveUntilStopped(parlance: Parlance, asked: { setup: boolean; works: boolean }): Promise<void> {
   const { config, version } = parlance
   const firstKey = await ensureKey(parlance)
   const setupToken = await openSetup(parlance, asked.setup)
@@ -45,15 +78,17 @@ async function serveUntilStopped(parlance: Parlance, asked: { setup: boolean }):
     throw new Error(listenAdvice(error, config), { cause: error })
   })
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  const worker = asked.works ? await work(parlance) : undefined
+  const drain = (timeoutMs: number) => Promise.all([server.drain(timeoutMs), worker?.drain(timeoutMs)])
   const text = welcome({ base, dataDir: config.data_dir, firstKey, setupToken })
   process.stdout.write(`Parlance ${version} listening on ${base}\n${text}`)
   const failed = storeFailure(parlance)
   if (await Promise.race([stop, failed])) {
-    await server.drain(0)
-    throw new Error('The database can no longer be written safely. Check the disk, then start again.')
+    await drain(0)
+    throw new Error(storeFailed)
   }
   process.stdout.write('Stopping: running requests may end, new ones are refused. Once more to stop at once.\n')
-  await server.drain(config.drain_timeout_ms)
+  await drain(config.drain_timeout_ms)
 }
 
 /** The key to show, if this start made one. @throws UsageError when others could reach a server without a key */

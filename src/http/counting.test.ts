@@ -13,6 +13,8 @@ import { makeIds } from '../lib/ids.ts'
 import { silentLog } from '../lib/log.ts'
 import { seededRandom } from '../lib/random.ts'
 import { operations } from '../operations/index.ts'
+import { noBatches } from '../platform/batches/none.fixture.ts'
+import { testFiles } from '../platform/files/files.fixture.ts'
 import { makeIdempotency } from '../platform/idempotency.ts'
 import { makeKeys } from '../platform/keys.ts'
 import { makeLedger } from '../platform/ledger/index.ts'
@@ -20,6 +22,7 @@ import { noLimits } from '../platform/limits/none.ts'
 import { makeModels, type Target } from '../platform/models.ts'
 import { makePrices, priceOf } from '../platform/prices.ts'
 import { makeSignIn } from '../platform/sign-in/index.ts'
+import { type TestUpstreams, testUpstreams } from '../platform/upstreams/upstreams.fixture.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { countChat, encodingNames, getEncoding } from '../tokens/index.ts'
 import { makeServer, type Server } from './server.ts'
@@ -29,6 +32,7 @@ const folder = mkdtempSync(join(tmpdir(), 'parlance-counting-'))
 const agent = new Agent()
 const pool = upstreamPool('http://127.0.0.1:9/v1') // never asked: what is counted here needs no answer
 let store: Store
+let reaching: TestUpstreams
 let server: Server
 let base = ''
 
@@ -69,9 +73,14 @@ before(async () => {
   const models = makeModels(targets, { 'gpt-4': 'turbo' })
   const ledger = await makeLedger({ store, clock, ids, log: silentLog }, { mode: 'grouped', reconcile: true })
   const prices = await makePrices({ store, clock, log: silentLog }, { settings: new Map(), preset: 'none' })
+  reaching = await testUpstreams({ store, clock, random, dataDir: folder })
   const services = {
     models,
+    upstreams: reaching.upstreams,
+    routes: reaching.routes,
     store,
+    files: testFiles({ store, clock, ids, folder }),
+    batches: noBatches(),
     keys,
     ledger,
     limits: noLimits,
@@ -97,6 +106,7 @@ after(async () => {
   await agent.close()
   await server.drain(1000)
   await pool.close()
+  reaching.close()
   await store.close()
   rmSync(folder, { recursive: true })
 })

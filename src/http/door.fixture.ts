@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Agent, request } from 'undici'
 import { scriptedEngine } from '../engines/scripted.ts'
 import { operations } from '../operations/index.ts'
+import type { FilesOptions } from '../platform/files/index.ts'
 import { makeIdempotency } from '../platform/idempotency.ts'
 import { makeModels } from '../platform/models.ts'
 import { free } from '../platform/prices.ts'
@@ -26,7 +27,11 @@ export interface Asked {
 }
 
 /** The server over a store of its own, a clock that stands still, and an engine that speaks until it is aborted. */
-export async function openDoor(options: Partial<ServerOptions> = {}, entering: SignInOptions = {}) {
+export async function openDoor(
+  options: Partial<ServerOptions> = {},
+  entering: SignInOptions = {},
+  filing?: FilesOptions,
+) {
   const engine = scriptedEngine({
     name: 'words',
     context: 1_000_000_000,
@@ -36,7 +41,7 @@ export async function openDoor(options: Partial<ServerOptions> = {}, entering: S
   const target = {
     ...{ name: 'words', ownedBy: 'test', created: 1, price: free, abilities: engine.abilities, open: () => engine },
   }
-  const services = await testServices(makeModels([target], {}), {}, entering)
+  const services = await testServices(makeModels([target], {}), {}, entering, filing)
   const { store, clock, log, keys } = services
   const idempotency = makeIdempotency({ store, clock, log })
   const server = makeServer({

@@ -19,17 +19,25 @@ export function onceName(operation: Operation, request: FastifyRequest, body: un
   return Array.isArray(header) ? header[0] : header
 }
 
+interface Once {
+  operation: Operation
+  caller: Caller
+  name: string
+  /** What was asked, beside the URL. */
+  content: readonly (string | Uint8Array)[]
+  request: FastifyRequest
+}
+
 /** Answers with what the first request of this name came to, running it if this is the first. */
 export async function answerOnce(
-  { operation, caller, name, request }: { operation: Operation; caller: Caller; name: string; request: FastifyRequest },
+  { operation, caller, name, content, request }: Once,
   { idempotency, replies, log }: { idempotency: Idempotency; replies: Replies; log: Log },
   reply: FastifyReply,
   run: (begun: () => void) => Promise<Reply>,
 ): Promise<void> {
   let begun = false
-  const bytes = Buffer.isBuffer(request.body) ? request.body : ''
   const { id, showsSecret = false } = operation
-  const asked = { caller, name, operation: id, request: [request.url, bytes], showsSecret }
+  const asked = { caller, name, operation: id, request: [request.url, ...content], showsSecret }
   const { replayed, status, headers, body } = await idempotency.once(asked, async () => {
     const kept = await run(() => {
       begun = true

@@ -46,3 +46,31 @@ test('a body in which nothing unknown may stand says so at every depth', () => {
 })
 
 test('another body is described as it is', () => assert.deepEqual(bodyOf(), JSON.parse(JSON.stringify(Body))))
+
+test('a form is described with its file, and content of another type as such', () => {
+  const upload = operation({
+    id: 'things.upload',
+    method: 'POST',
+    path: '/v1/things/upload',
+    summary: 'Takes a thing.',
+    body: Body,
+    form: { file: 'thing', room: async () => 10 },
+    reply: Type.String(),
+    replyType: 'application/octet-stream',
+    scope: 'organization.write',
+    bills: 'nothing',
+    run: () => ({ kind: 'json', value: {} }),
+  })
+  const { requestBody, responses } = JSON.parse(JSON.stringify(openapi([upload], '1'))).paths['/v1/things/upload'].post
+  assert.deepEqual(Object.keys(requestBody.content), ['multipart/form-data'])
+  const { properties, required } = requestBody.content['multipart/form-data'].schema
+  assert.deepEqual(properties.thing, { type: 'string', contentMediaType: 'application/octet-stream' })
+  assert.deepEqual(
+    [Object.keys(properties), required],
+    [
+      ['thing', 'name', 'list', 'maybe', 'map'],
+      ['thing', 'name'],
+    ],
+  )
+  assert.deepEqual(responses[200].content, { 'application/octet-stream': { schema: { type: 'string' } } })
+})

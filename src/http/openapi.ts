@@ -55,12 +55,12 @@ function describe(operation: Operation): object {
     ...(operation.scope === 'anyone' && { security: [] }),
     ...(operation.scope === 'person' && { security: [{ session: [] }] }),
     ...(parameters.length > 0 && { parameters }),
-    ...(operation.body !== undefined && { requestBody: { required: true, content: json(bodyOf(operation)) } }),
+    ...(operation.body !== undefined && { requestBody: { required: true, content: contentOf(operation) } }),
     responses: {
       [operation.redirects === true ? 302 : 200]: {
         description: 'The reply.',
         content: {
-          ...json(operation.reply),
+          [operation.replyType ?? 'application/json']: { schema: operation.reply },
           ...(operation.event !== undefined && { 'text/event-stream': { schema: operation.event } }),
         },
       },
@@ -68,6 +68,16 @@ function describe(operation: Operation): object {
       '5XX': error,
     },
   }
+}
+
+/** A form has its file beside the fields. */
+function contentOf(operation: Operation): object {
+  const body = bodyOf(operation)
+  if (operation.form === undefined) return json(body)
+  const { properties = {}, required = [], ...rest }: Shape = body
+  const { file } = operation.form
+  const fields = { [file]: { type: 'string', contentMediaType: 'application/octet-stream' }, ...properties }
+  return { 'multipart/form-data': { schema: { ...rest, properties: fields, required: [file, ...required] } } }
 }
 
 /** Where the path names the model, the body need not; where nothing unknown may stand, the schema says so. */

@@ -19,14 +19,25 @@ export function readQuery(url: string | undefined, schema: TSchema): Record<stri
     .split('&')
     .filter(pair => pair !== '')
   if (pairs.length > maxPairs) throw fault.badRequest(`The URL holds too many parameters: at most ${maxPairs}.`)
+  return typedPairs(
+    pairs.map(pair => {
+      const split = pair.indexOf('=')
+      const [name, value] = split === -1 ? [pair, ''] : [pair.slice(0, split), pair.slice(split + 1)]
+      return [decoded(name), decoded(value)]
+    }),
+    schema,
+  )
+}
+
+/** A name and a text, as URLs and forms have them. */
+export type Pair = readonly [name: string, value: string]
+
+/** What the pairs say together, in the types that the schema has for it. */
+export function typedPairs(pairs: readonly Pair[], schema: TSchema): Record<string, unknown> {
   const { properties = {} } = shapeOf(schema)
-  const query = new Map<string, unknown>()
-  for (const pair of pairs) {
-    const split = pair.indexOf('=')
-    const [name, value] = split === -1 ? [pair, ''] : [pair.slice(0, split), pair.slice(split + 1)]
-    add(query, decoded(name), decoded(value), properties)
-  }
-  return Object.fromEntries(query)
+  const named = new Map<string, unknown>()
+  for (const [name, value] of pairs) add(named, name, value, properties)
+  return Object.fromEntries(named)
 }
 
 function add(query: Map<string, unknown>, written: string, value: string, properties: Shape['properties'] = {}): void {

@@ -7,7 +7,7 @@ import { dialectOf } from './azure/index.ts'
 import { fromFramework, rendered } from './errors.ts'
 import { type HeaderList, responseHeaders } from './headers.ts'
 import { announcedBytes, lingerOnClose } from './sockets.ts'
-import { sinkOf, streamHeaders, writeEvents } from './stream.ts'
+import { sinkOf, streamHeaders, writeBytes, writeEvents } from './stream.ts'
 
 /** Bytes of a reply that are copied to leave in one piece with their head. */
 const joinedBytesMax = 8192
@@ -78,6 +78,7 @@ export class Replies {
     const { headers = [], status = 200 } = outcome
     if (outcome.kind === 'json') return this.json(request, reply, status, JSON.stringify(outcome.value), headers)
     if (outcome.kind === 'bytes') return this.json(request, reply, status, outcome.bytes, headers)
+    if (outcome.kind === 'content') return this.#content(outcome, request, reply, signal)
     reply.hijack()
     reply.raw.writeHead(200, this.#headers(request).concat(streamHeaders, headers))
     if (outcome.kind === 'relay') {
@@ -85,6 +86,28 @@ export class Replies {
       return
     }
     return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, request, this.#log).body)
+  }
+
+  /** Bytes at the reader's pace. What fails in the middle ends the connection: a length was promised. */
+  async #content(
+    { type, sizeBytes, bytes, close, headers = [] }: Extract<Reply, { kind: 'content' }>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    signal: AbortSignal,
+  ): Promise<void> {
+    reply.hijack()
+    const { raw } = reply
+    const own = ['content-type', type, 'content-length', String(sizeBytes)]
+    raw.writeHead(200, this.#headers(request).concat(own, headers))
+    try {
+      if (request.method !== 'HEAD') await writeBytes(raw, bytes, signal)
+      raw.end()
+    } catch (error) {
+      raw.destroy()
+      throw error
+    } finally {
+      await close()
+    }
   }
 
   #headers({ id, url, startedMs, caller }: FastifyRequest): string[] {

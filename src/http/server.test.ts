@@ -13,6 +13,8 @@ import { makeIds } from '../lib/ids.ts'
 import { silentLog } from '../lib/log.ts'
 import { seededRandom } from '../lib/random.ts'
 import { operations } from '../operations/index.ts'
+import { noBatches } from '../platform/batches/none.fixture.ts'
+import { testFiles } from '../platform/files/files.fixture.ts'
 import { makeIdempotency } from '../platform/idempotency.ts'
 import { makeKeys } from '../platform/keys.ts'
 import { makeLedger } from '../platform/ledger/index.ts'
@@ -20,6 +22,7 @@ import { noLimits } from '../platform/limits/none.ts'
 import { makeModels, type Target } from '../platform/models.ts'
 import { makePrices, priceOf } from '../platform/prices.ts'
 import { makeSignIn } from '../platform/sign-in/index.ts'
+import { type TestUpstreams, testUpstreams } from '../platform/upstreams/upstreams.fixture.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { ChatChunk } from '../wire/chat.ts'
 import { makeServer, type Server } from './server.ts'
@@ -66,6 +69,7 @@ const secret = 'sk-of-the-server-test-0001'
 const seen = { aborted: 0 }
 let folder = ''
 let store: Store
+let reaching: TestUpstreams
 let server: Server
 let base = ''
 const agent = new Agent()
@@ -89,9 +93,14 @@ before(async () => {
   const models = makeModels([words], { 'gpt-4': 'words' })
   const ledger = await makeLedger({ store, clock, ids, log: silentLog }, { mode: 'grouped', reconcile: true })
   const prices = await makePrices({ store, clock, log: silentLog }, { settings: new Map(), preset: 'none' })
+  reaching = await testUpstreams({ store, clock, random, dataDir: folder })
   const services = {
     models,
+    upstreams: reaching.upstreams,
+    routes: reaching.routes,
     store,
+    files: testFiles({ store, clock, ids, folder }),
+    batches: noBatches(),
     keys,
     ledger,
     limits: noLimits,
@@ -117,8 +126,9 @@ before(async () => {
 after(async () => {
   await agent.close()
   await server.drain(1000)
+  reaching.close()
   await store.close()
-  rmSync(folder, { recursive: true })
+  if (folder !== '') rmSync(folder, { recursive: true })
 })
 
 interface Answer {

@@ -1,24 +1,28 @@
 import { type AddressInfo, isIP, type Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Route } from '../engines/engine.ts'
 import { Fault, fault } from '../lib/faults.ts'
 import { parseJson } from '../lib/json.ts'
 import { describe } from '../lib/log.ts'
 import { Slots } from '../lib/slots.ts'
 import { type Request as Asked, execute, type Services } from '../platform/execute.ts'
+import { type TakenForm, takeForm } from '../platform/forms.ts'
 import type { Idempotency } from '../platform/idempotency.ts'
 import type { Caller, Keys } from '../platform/keys.ts'
-import type { Operation, Visit } from '../platform/operation.ts'
+import type { FormOperation, Operation, Visit } from '../platform/operation.ts'
+import { attemptsIn } from '../platform/route.ts'
 import { authenticate } from './auth.ts'
 import { dialectOf } from './azure/index.ts'
 import { azureUrl } from './azure/paths.ts'
 import { preflightHeaders } from './headers.ts'
+import { formIn, isForm } from './multipart/index.ts'
 import { answerOnce, onceName } from './once.ts'
 import { openapi } from './openapi.ts'
 import type { OperatorDoor } from './operator.ts'
 import { readQuery } from './query.ts'
 import { Reach, type ReachOptions } from './reach.ts'
 import { Replies } from './replies.ts'
-import { refuseSocket } from './sockets.ts'
+import { hurry, refuseSocket } from './sockets.ts'
 import { pathsOf, unknownRoute } from './unknown.ts'
 
 export interface ServerOptions {
@@ -44,6 +48,8 @@ export interface Server {
   drain(timeoutMs: number): Promise<void>
 }
 
+/** How long a JSON body may take to come. */
+const jsonBodyMs = 300_000
 /** Depth of JSON bodies: deeper ones are refused before they are parsed. */
 const maxDepth = 64
 
@@ -116,7 +122,7 @@ function makeApp({ services, replies, maxBodyBytes, trustedProxies = [] }: Door)
     forceCloseConnections: 'idle',
     keepAliveTimeout: 75_000, // above the pools of clients and balancers (wire.md section 3)
     connectionTimeout: 0,
-    requestTimeout: 300_000, // of receiving a request; replies may take as long as they like
+    requestTimeout: 3_600_000, // of receiving a request, a large file over a slow line; replies may take as long as they like
     routerOptions: { maxParamLength: 1000 },
     http: { requireHostHeader: false }, // Node would refuse without a body; the first hook says it in our form
     rewriteUrl: request => azureUrl(request.url ?? '/'),
@@ -136,6 +142,8 @@ function makeApp({ services, replies, maxBodyBytes, trustedProxies = [] }: Door)
   // The usual type has an entry of its own, because the framework remembers what it found only for those.
   for (const type of ['application/json', '*'])
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // A form is read by `takeForm`, as it comes.
+  app.addContentTypeParser('multipart/form-data', (_request, _body, done) => done(null))
   app.decorateRequest('startedMs', 0)
   app.decorateRequest('caller', null)
   app.decorateRequest('visit', undefined)
@@ -181,9 +189,10 @@ function admit(operation: Operation, door: Door, request: FastifyRequest, done: 
   const refuse = (refused: Error) => queueMicrotask(() => done(refused))
   const enter = (caller: Caller) => {
     request.caller = caller
-    const refused = operation.body === undefined ? undefined : transportFault(request)
-    if (refused === undefined) done()
-    else refuse(refused)
+    const refused = operation.body === undefined ? undefined : transportFault(operation, request)
+    if (refused !== undefined) return refuse(refused)
+    if (operation.form === undefined) hurry(request.raw, jsonBodyMs)
+    done()
   }
   const known = attempt(() => door.operator?.(request.raw) ?? authenticate(operation, request, door))
   if (known instanceof Error) refuse(known)
@@ -207,8 +216,17 @@ async function answer(operation: Operation, door: Door, request: FastifyRequest,
     if (!reply.raw.writableFinished && leaves) leaving.abort()
     else if (replies.draining) request.raw.socket.destroySoon() // kept for a next request, which will not come
   })
+  const explains = request.headers['x-parlance-explain'] === '1'
+  const route: Route | undefined = explains || logRequests ? { tried: [] } : undefined
+  let form: TakenForm | undefined
   try {
-    const asked = askedOf(operation, door, request, leaving.signal)
+    const { signal } = leaving
+    form = operation.form === undefined ? undefined : await formOf(operation, door, request, signal)
+    const asked = askedOf(operation, door, request, {
+      signal,
+      ...(form && { form }),
+      ...(route && { route, explains }),
+    })
     const { body } = asked
     const name = onceName(operation, request, body)
     if (name === undefined) {
@@ -217,7 +235,8 @@ async function answer(operation: Operation, door: Door, request: FastifyRequest,
       await replies.write(dialect.reply(outcome, operation, body), request, reply, leaving.signal)
     } else {
       leaves = false
-      await answerOnce({ operation, caller, name, request }, { ...door, log: services.log }, reply, begun =>
+      const content = form === undefined ? [bytesOf(request)] : [JSON.stringify(form.fields), form.file.staged.sha256]
+      await answerOnce({ operation, caller, name, content, request }, { ...door, log: services.log }, reply, begun =>
         execute(operation, { ...asked, begun }, services).then(outcome => {
           leaving.signal.throwIfAborted()
           return dialect.reply(outcome, operation, body)
@@ -229,34 +248,63 @@ async function answer(operation: Operation, door: Door, request: FastifyRequest,
     if (reply.raw.headersSent) services.log.error('stream.broken', { requestId: id, cause: describe(error) })
     else replies.error(error, request, reply)
   } finally {
+    await form?.discard()
     unwatch()
     running.leave(place)
     if (leaving.signal.reason instanceof Fault) replies.broken(leaving.signal.reason, request, reply)
     if (reply.raw.headersSent && !reply.raw.writableEnded) reply.raw.end()
     if (logRequests) {
       const ms = Math.round(services.clock.monotonic() - request.startedMs)
-      services.log.info('request', { requestId: id, operation: operation.id, status: reply.raw.statusCode, ms })
+      const tried = route === undefined || route.tried.length === 0 ? {} : { attempts: attemptsIn(route) }
+      services.log.info('request', {
+        requestId: id,
+        operation: operation.id,
+        status: reply.raw.statusCode,
+        ms,
+        ...tried,
+      })
     }
   }
 }
 
-/** What a request asks of its operation, read in its dialect. @throws Fault 400, 404 */
-function askedOf(operation: Operation, { operations }: Door, request: FastifyRequest, signal: AbortSignal): Asked {
+/** The form of a request, with its file on the disk. @throws Fault */
+function formOf(
+  operation: FormOperation,
+  { services }: Door,
+  request: FastifyRequest,
+  signal: AbortSignal,
+): Promise<TakenForm> {
   const params = request.params as Record<string, string>
-  const body = operation.body === undefined ? undefined : dialectOf(request.url).body(readBody(request), params)
+  return takeForm(operation, formIn(request.raw, signal), { caller: request.caller!, params }, services)
+}
+
+const noBytes = Buffer.alloc(0)
+const bytesOf = ({ body }: FastifyRequest): Buffer => (Buffer.isBuffer(body) ? body : noBytes)
+
+/** What a request asks of its operation, read in its dialect. @throws Fault 400, 404 */
+function askedOf(
+  operation: Operation,
+  { operations }: Door,
+  request: FastifyRequest,
+  { form, ...more }: Pick<Asked, 'signal' | 'route' | 'explains'> & { form?: TakenForm },
+): Asked {
+  const params = request.params as Record<string, string>
+  const given = () => form?.fields ?? readBody(request)
+  const body = operation.body === undefined ? undefined : dialectOf(request.url).body(given(), params)
   if (Object.values(params).includes('')) throw unknownRoute(request.method, request.url, operations)
   const ip = isIP(request.ip) > 0 ? request.ip : (request.socket.remoteAddress ?? null)
   return {
     body,
-    bytes: Buffer.isBuffer(request.body) ? request.body.length : 0,
+    ...(form && { file: form.file }),
+    bytes: bytesOf(request).length,
     params,
     query: operation.query === undefined ? {} : readQuery(request.raw.url, operation.query),
     caller: request.caller!,
     from: { ip, userAgent: request.headers['user-agent'] ?? null, requestId: request.id },
     ...(request.visit !== undefined && { visit: request.visit }),
-    signal,
     wants: 'bytes',
-    explains: request.headers['x-parlance-explain'] === '1',
+    cacheControl: request.headers['cache-control'],
+    ...more,
   }
 }
 
@@ -274,9 +322,10 @@ function attempt<Result>(work: () => Result): Result | Fault {
 }
 
 /** Before a body is read: its type and encoding. A body without a type is taken for JSON, as the SDKs' empty ones are. */
-function transportFault(request: FastifyRequest): Fault | undefined {
+function transportFault({ form }: Operation, request: FastifyRequest): Fault | undefined {
   const type = request.headers['content-type']
-  if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
+  if (form !== undefined && !isForm(type)) return fault.formExpected((type ?? 'none').slice(0, 80))
+  if (form === undefined && type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
     return fault.unsupportedMediaType(type.slice(0, 80))
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')

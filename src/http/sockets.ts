@@ -8,6 +8,17 @@ export function announcedBytes({ headers }: IncomingMessage): number {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY
 }
 
+/** Bodies up to this size hold nothing but a socket while they come. */
+const smallBodyBytes = 65_536
+
+/** Gives up a body that does not come in time. Small ones are not worth a timer: Node's own bound is enough for them. */
+export function hurry(request: IncomingMessage, timeoutMs: number): void {
+  if (request.complete || announcedBytes(request) <= smallBodyBytes) return
+  const timer = setTimeout(() => request.socket.destroy(), timeoutMs)
+  const stop = () => clearTimeout(timer)
+  request.once('end', stop).once('close', stop)
+}
+
 /** How long the rest of a refused body is still taken in. */
 const lingerMs = 5000
 

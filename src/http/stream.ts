@@ -34,6 +34,18 @@ export async function writeEvents(
   }
 }
 
+/** Writes bytes at the reader's pace; ends early without a word when the reader has left (`signal`). */
+export async function writeBytes(
+  response: ServerResponse,
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const piece of bytes) {
+    if (signal.aborted) return
+    if (!response.write(piece)) await drained(response, signal)
+  }
+}
+
 /** Where a relayed stream writes to. */
 export function sinkOf(response: ServerResponse): Sink {
   return {

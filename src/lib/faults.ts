@@ -1,6 +1,8 @@
 import { administrationFaults } from './faults/administration.ts'
+import { batchFaults } from './faults/batches.ts'
 import { callerFaults } from './faults/caller.ts'
 import type { Fault } from './faults/fault.ts'
+import { fileFaults } from './faults/files.ts'
 import { moneyFaults } from './faults/money.ts'
 import { requestFaults } from './faults/request.ts'
 import { servingFaults } from './faults/serving.ts'
@@ -15,8 +17,10 @@ export { Fault } from './faults/fault.ts'
 export const fault = {
   ...requestFaults,
   ...administrationFaults,
+  ...batchFaults,
   ...callerFaults,
   ...moneyFaults,
   ...servingFaults,
   ...upstreamFaults,
+  ...fileFaults,
 } satisfies Record<string, (...details: never[]) => Fault>

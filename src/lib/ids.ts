@@ -26,6 +26,13 @@ const kinds = {
   org: { prefix: 'org-', length: 24, alphabet: 'base62' },
   project: { prefix: 'proj_', length: 24, alphabet: 'base62' },
   usage: { prefix: 'use_', length: 24, alphabet: 'base62' },
+  file: { prefix: 'file-', length: 22, alphabet: 'base62' },
+  upload: { prefix: 'upload_', length: 24, alphabet: 'base62' },
+  part: { prefix: 'part_', length: 24, alphabet: 'base62' },
+  blob: { prefix: 'blob_', length: 32, alphabet: 'base62' }, // a name in a folder, and never told to anybody
+  job: { prefix: 'job_', length: 24, alphabet: 'base62' },
+  batch: { prefix: 'batch_', length: 32, alphabet: 'hex' },
+  batchRequest: { prefix: 'batch_req_', length: 32, alphabet: 'hex' },
 } as const
 
 export type IdKind = keyof typeof kinds

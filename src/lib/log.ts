@@ -5,7 +5,9 @@ export interface Log {
   error(event: string, fields?: LogFields): void
 }
 
-export type LogFields = Record<string, string | number | boolean | null | undefined>
+type Scalar = string | number | boolean | null | undefined
+
+export type LogFields = Record<string, Scalar | readonly Record<string, Scalar>[]>
 
 /** Warnings and errors of one event per second; what is beyond is counted and told with the next line of that event. */
 const perSecondMax = 20

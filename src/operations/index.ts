@@ -1,4 +1,5 @@
 import type { Operation } from '../platform/operation.ts'
+import { batchOperations } from './batches/index.ts'
 import { billingOperations } from './billing/index.ts'
 import { createChatCompletion } from './chat/create.ts'
 import { deleteChatCompletion } from './chat/delete.ts'
@@ -13,6 +14,7 @@ import { completeWithEngine } from './engines/complete.ts'
 import { embedWithEngine } from './engines/embed.ts'
 import { listEngines } from './engines/list.ts'
 import { retrieveEngine } from './engines/retrieve.ts'
+import { fileOperations } from './files/index.ts'
 import { deleteModel } from './models/delete.ts'
 import { listModels } from './models/list.ts'
 import { loadModel } from './models/load.ts'
@@ -23,9 +25,12 @@ import { operatorOperations } from './operator/index.ts'
 import { organizationOperations } from './organization/index.ts'
 import { createReranking } from './rerank/create.ts'
 import { countInputTokens } from './responses/count-input-tokens.ts'
+import { routeOperations } from './routes/index.ts'
 import { sessionOperations } from './sessions/index.ts'
 import { detokenize } from './tokens/detokenize.ts'
 import { tokenize } from './tokens/tokenize.ts'
+import { uploadOperations } from './uploads/index.ts'
+import { upstreamOperations } from './upstreams/index.ts'
 
 /** The table of contents of the product. */
 export const operations: readonly Operation[] = [
@@ -43,6 +48,9 @@ export const operations: readonly Operation[] = [
   createEmbedding,
   createReranking,
   countInputTokens,
+  ...fileOperations,
+  ...batchOperations,
+  ...uploadOperations,
   tokenize,
   detokenize,
   listEngines,
@@ -56,4 +64,6 @@ export const operations: readonly Operation[] = [
   ...organizationOperations,
   ...billingOperations,
   ...operatorOperations,
+  ...upstreamOperations,
+  ...routeOperations,
 ]

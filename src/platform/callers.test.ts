@@ -11,6 +11,7 @@ import { seededRandom } from '../lib/random.ts'
 import type { OrganizationRole, ProjectRole } from '../store/schema/accounts.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { authorize, type Caller, type Scope, scopes } from './access.ts'
+import { callerOf } from './callers.ts'
 import { ensureHome, type Home } from './home.ts'
 import { type Claims, type Keys, makeKeys, type NewKey } from './keys.ts'
 
@@ -45,7 +46,7 @@ before(async () => {
 after(async () => {
   keys.close()
   await store.close()
-  rmSync(folder, { recursive: true })
+  if (folder !== '') rmSync(folder, { recursive: true })
 })
 
 let people = 0
@@ -235,4 +236,21 @@ test('a running request hears within a look that its key ended', async () => {
   assert.deepEqual(ended, ['first invalid_api_key'])
   stop()
   stopOther()
+})
+
+test('what goes on after a person has left has what is theirs now, in the organisation where it began', async () => {
+  const id = await person({ a: 'owner', b: 'reader', projects: { proj_b1: 'member' } })
+  const asPerson = (organization: string, project?: string) =>
+    callerOf(store, { person: id, organization }, { project }, clock.now())
+  const inA = await asPerson(home.organizationId)
+  assert.deepEqual(
+    [inA?.organizationId, inA?.userId, inA?.allowed.has('organization.write')],
+    [home.organizationId, id, true],
+  )
+  const inB = await asPerson('org-b', 'proj_b1')
+  assert.deepEqual([inB?.organizationId, inB?.projectId], ['org-b', 'proj_b1'])
+  assert.equal(inB?.allowed.has('organization.write'), false)
+  await assert.rejects(asPerson('org-b', 'proj_b2'), refused(401, 'mismatched_project'))
+  await store.write(store.build.updateTable('users').set({ disabled_at: clock.now() }).where('id', '=', id))
+  assert.equal(await asPerson(home.organizationId), undefined)
 })

@@ -10,8 +10,8 @@ export interface Claims {
   project?: string | undefined
 }
 
-/** Which key, or which sign-in by the hash of its cookie. */
-export type KeyName = { hash: string } | { id: string } | { session: string }
+/** Which key; which sign-in by the hash of its cookie; or which person, for what goes on after they have left. */
+export type KeyName = { hash: string } | { id: string } | { session: string } | { person: string; organization: string }
 
 /**
  * Who stands behind a key or sign-in, with the rights that it, its holder's roles and the headers leave. Everything is looked up anew,
@@ -19,7 +19,10 @@ export type KeyName = { hash: string } | { id: string } | { session: string }
  * @returns undefined when the key or sign-in is over. @throws Fault 401 for headers that it does not reach
  */
 export async function callerOf(store: Store, key: KeyName, claims: Claims, nowMs: number): Promise<Caller | undefined> {
-  const row = await ('session' in key ? sessionRow(store, key.session, nowMs) : keyRow(store, key, nowMs))
+  const row =
+    'person' in key
+      ? personRow(key.person, key.organization)
+      : await ('session' in key ? sessionRow(store, key.session, nowMs) : keyRow(store, key, nowMs))
   if (row === undefined) return undefined
   const free = row.kind === 'user' || row.kind === 'admin' || row.kind === 'session'
   const organization = await organizationOf(store, row, free ? claims.organization : undefined)
@@ -76,9 +79,14 @@ async function sessionRow(store: Store, hash: string, nowMs: number): Promise<Ke
     .where('hash', '=', hash)
     .where('expires_at', '>', nowMs)
     .executeTakeFirst()
-  const whole = { project_id: null, service_account_id: null, scopes: 'all', models: null }
-  return row === undefined ? undefined : { id: 'session', kind: 'session', ...row, ...whole }
+  return row === undefined ? undefined : personRow(row.user_id, row.organization_id)
 }
+
+/** Reaches as far as the person does. */
+const personRow = (userId: string, organizationId: string): KeyRow => ({
+  ...{ id: 'session', kind: 'session', organization_id: organizationId, user_id: userId },
+  ...{ project_id: null, service_account_id: null, scopes: 'all', models: null },
+})
 
 interface Organization {
   id: string

@@ -12,16 +12,17 @@ export class Charge {
   readonly #startedMs: number
   #open = true
 
-  /** @throws Fault 429 for a limit or an empty purse, 403 for a model without a price; nothing is held then */
-  static open(intent: Intent, services: Services): Charge | Promise<Charge> {
+  /**
+   * @param admitted by its limits already; undone with everything else when it is refused
+   * @throws Fault 429 for a limit or an empty purse, 403 for a model without a price; nothing is held then
+   */
+  static open(
+    intent: Intent,
+    services: Services,
+    admitted?: { admission: Admission | undefined },
+  ): Charge | Promise<Charge> {
     const startedMs = services.clock.monotonic()
-    const admission = services.limits.admit(intent.caller, intent.target.name, () => {
-      const { inputTokens, outputTokens, quantity } = intent.worst()
-      return {
-        tokens: Math.ceil(inputTokens / bytesPerToken) + (outputTokens ?? 0),
-        images: imagesIn(quantity),
-      }
-    })
+    const admission = admitted === undefined ? admit(intent, services) : admitted.admission
     const charge = (reservation: Reservation) => new Charge(reservation, admission, services, startedMs)
     const refused = (error: unknown): never => {
       admission?.settle({ tokens: 0, images: 0 })
@@ -73,6 +74,16 @@ export class Charge {
     const durationMs = this.#services.clock.monotonic() - this.#startedMs
     return this.#reservation.settle({ reading: meter, status, durationMs })
   }
+}
+
+function admit({ caller, target, worst }: Intent, { limits }: Services): Admission | undefined {
+  return limits.admit(caller, target.name, () => {
+    const { inputTokens, outputTokens, quantity } = worst()
+    return {
+      tokens: Math.ceil(inputTokens / bytesPerToken) + (outputTokens ?? 0),
+      images: imagesIn(quantity),
+    }
+  })
 }
 
 const imagesIn = (made: Quantity | null | undefined): number => (made?.unit === 'images' ? made.amount : 0)

@@ -11,26 +11,38 @@ import { isRecord } from '../wire/walk.ts'
 import { authorize, type Caller } from './access.ts'
 import { allowedModels } from './allowed-models.ts'
 import type { Origin } from './audit.ts'
+import type { Batches } from './batches/index.ts'
 import { Charge } from './charging.ts'
 import type { StartingCredit } from './credit/starting.ts'
+import type { Files } from './files/index.ts'
+import type { TakenFile } from './forms.ts'
 import type { Keys } from './keys.ts'
-import type { Ledger, Worst } from './ledger/types.ts'
+import type { Intent, Ledger, Worst } from './ledger/types.ts'
 import type { Limits } from './limits/types.ts'
-import type { Models } from './models.ts'
+import type { Models, Target } from './models.ts'
 import type { Context, ModelOperation, Operation, Reply, Visit } from './operation.ts'
 import type { Prices } from './prices.ts'
+import type { ResponseCache } from './response-cache/index.ts'
 import { routeHeaders } from './route.ts'
+import type { RouteBook } from './routes/index.ts'
 import { settledReply } from './settling.ts'
 import type { SignIn } from './sign-in/index.ts'
+import type { UpstreamBook } from './upstreams/index.ts'
 
 /** What outlives a request. */
 export interface Services {
   models: Models
+  upstreams: UpstreamBook
+  routes: RouteBook
   store: Store
+  files: Files
+  batches: Batches
   keys: Keys
   ledger: Ledger
   limits: Limits
   prices: Prices
+  /** Absent where the replies of no model are kept. */
+  responses?: ResponseCache
   /** What new organisations begin with. */
   startingCredit?: StartingCredit
   signIn: SignIn
@@ -43,6 +55,8 @@ export interface Services {
 /** What a door (HTTP, the terminal, later batches and runs) hands over. */
 export interface Request {
   body: unknown
+  /** Of an operation that takes a form: the file that came with the fields, which then are the `body`. */
+  file?: TakenFile
   /** Of the body as JSON; what a limited purse is first held against. */
   bytes: number
   params: Record<string, string>
@@ -55,8 +69,14 @@ export interface Request {
   signal: AbortSignal
   /** `bytes`: a reply that already is bytes may come as such. `values`: the door wants objects (the terminal). */
   wants: Context['wants']
-  /** The reply's headers say which way the request went. */
+  /** The header of this name: whether a kept reply will do, and how old. */
+  cacheControl?: string | undefined
+  /** Filled in on the way, where somebody wants to know it. */
+  route?: Route
+  /** The reply's headers say which way the request went; with `route`. */
   explains?: boolean
+  /** A line of a batch: it is charged as such, and no batch makes way for it. */
+  batch?: true
   /** Called when everything was checked and the work begins. */
   begun?(): void
 }
@@ -77,41 +97,89 @@ export async function execute(operation: Operation, asked: Request, services: Se
   if (operation.bills === 'tokens') return charged(operation, request, services)
   const { body, params, query } = request
   request.begun?.()
-  return operation.run({ body, params, query }, context(request, services))
+  if (operation.form === undefined) return operation.run({ body, params, query }, context(request, services))
+  if (request.file === undefined) throw fault.missingParameter(operation.form.file)
+  return operation.run({ body, params, query, file: request.file }, context(request, services))
 }
 
 async function charged(operation: ModelOperation, request: Request, services: Services): Promise<Reply> {
-  const { caller, params, query, signal, bytes } = request
   const body = request.body as BilledBody // `check` has seen `model`: every operation that bills tokens requires it
   const around = context(request, services)
-  const target = around.models.resolve(body.model)
-  let worst: Worst | undefined
-  const opened = Charge.open(
+  const work: Work = { operation, request, body, around, target: around.models.resolve(body.model) }
+  if (request.batch !== true) services.batches.noticed(work.target.name)
+  const ttlMs = operation.repeats === true ? services.responses?.ttlMsOf(work.target) : undefined
+  const route = request.explains === true ? around.route : undefined
+  try {
+    const reply = await (ttlMs === undefined ? started(work, services) : repeated(work, ttlMs, services))
+    return route === undefined ? reply : explained(reply, route)
+  } catch (error) {
+    if (route === undefined) throw error
+    throw (error instanceof Fault ? error : fault.internal(error)).with(routeHeaders(route))
+  }
+}
+
+/** A request that asks a model, with what is known of it. */
+interface Work {
+  operation: ModelOperation
+  request: Request
+  body: BilledBody
+  around: Context
+  target: Target
+}
+
+async function started(work: Work, services: Services): Promise<Reply> {
+  const { request } = work
+  const opened = Charge.open(intentOf(work), services)
+  const charge = opened instanceof Promise ? await opened : opened
+  request.begun?.()
+  return run(work, charge, request.signal)
+}
+
+/** Answered with a reply that was kept, where there is one. */
+function repeated(work: Work, ttlMs: number, services: Services): Promise<Reply> {
+  const { request, body } = work
+  const { wants, signal, cacheControl } = request
+  return services.responses!.answer(
     {
-      caller,
-      operation: operation.id,
-      target,
-      requestedModel: body.model,
-      endUser: body.user ?? body.safety_identifier ?? null,
-      batch: false,
-      worst() {
-        worst ??= operation.worst(body, { bytes, target, models: around.models, signal })
-        return worst
-      },
+      ...{ intent: intentOf(work), body, ttlMs, cacheControl, wants, signal },
+      begun: () => request.begun?.(),
+      run: (charge, runs) => run(work, charge, runs),
     },
     services,
   )
-  const charge = opened instanceof Promise ? await opened : opened
+}
+
+function intentOf({ operation, request, body, around, target }: Work): Intent {
+  const { caller, bytes, signal } = request
+  let worst: Worst | undefined
+  return {
+    caller,
+    operation: operation.id,
+    target,
+    requestedModel: body.model,
+    endUser: body.user ?? body.safety_identifier ?? null,
+    batch: request.batch === true,
+    worst() {
+      worst ??= operation.worst(body, { bytes, target, models: around.models, signal })
+      return worst
+    },
+  }
+}
+
+/** @param signal of the run, which may outlive its caller */
+async function run(
+  { operation, request, body, around, target }: Work,
+  charge: Charge,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const { params, query } = request
   try {
     const { meter, outputMax } = charge
-    request.begun?.()
-    const reply = await operation.run({ body, params, query }, { ...around, target, meter, outputMax })
-    const settled = await settledReply(reply, charge, signal)
-    return around.route === undefined ? settled : explained(settled, around.route)
+    const reply = await operation.run({ body, params, query }, { ...around, signal, target, meter, outputMax })
+    return await settledReply(reply, charge, signal)
   } catch (error) {
     await charge.settle(signal.aborted ? 'cancelled' : 'failed')
-    const failed = error instanceof Fault ? error : fault.internal(error)
-    throw around.route === undefined ? failed : failed.with(routeHeaders(around.route))
+    throw error instanceof Fault ? error : fault.internal(error)
   }
 }
 
@@ -147,8 +215,9 @@ function named(request: Request): Request {
   return { ...request, body: { ...body, model } }
 }
 
-function context({ caller, from, visit, signal, wants, explains }: Request, services: Services): Context {
-  const { store, keys, ledger, limits, prices, startingCredit, signIn, clock, ids, random, log } = services
+function context({ caller, from, visit, signal, wants, route }: Request, services: Services): Context {
+  const { store, files, keys, ledger, limits, prices, startingCredit, signIn, clock, ids, random, log } = services
+  const { upstreams, routes, batches } = services
   const models = allowedModels(services.models, caller)
   return {
     caller,
@@ -156,9 +225,13 @@ function context({ caller, from, visit, signal, wants, explains }: Request, serv
     visit,
     signal,
     wants,
-    ...(explains === true && { route: { attempts: 0 } }),
+    ...(route !== undefined && { route }),
     models,
+    upstreams,
+    routes,
     store,
+    files,
+    batches,
     keys,
     ledger,
     limits,

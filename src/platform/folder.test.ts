@@ -11,6 +11,7 @@ import { type EngineMakers, makeCatalogue } from './catalogue.ts'
 import { isModelName, modelFolder, modelPath } from './folder.ts'
 import { free } from './prices.ts'
 import { makeResidency } from './residency/index.ts'
+import { knownUpstreams } from './upstreams/listing/listing.fixture.ts'
 
 const parent = await mkdtemp(join(tmpdir(), 'parlance-folder-'))
 after(() => rm(parent, { recursive: true }))
@@ -42,6 +43,8 @@ function catalogue({ aliases = {} }: { aliases?: Record<string, string> } = {}) 
     upstream: [{ name: 'configured', upstream: 'there', target: 'x' }],
     routed: [],
     folder: modelFolder({ folder, clock, log: silentLog }),
+    routes: { current: () => new Map(), changed: () => () => {} },
+    upstreams: knownUpstreams(),
     aliases,
     makers,
     residency: makeResidency({ budgetBytes: 1, idleMs: 0, clock, timers: clock, log: silentLog }),

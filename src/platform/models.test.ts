@@ -105,3 +105,26 @@ test('an ability that a model lacks is a 400 that names it', () => {
       error instanceof Fault && error.status === 400 && error.param === 'model' && /'embed'/.test(error.message),
   )
 })
+
+test('models that are added to the running server come and go, and only their own command removes them', async () => {
+  let current: ReadonlyMap<string, Target> = new Map()
+  let look = () => {}
+  const opened: string[] = []
+  const models = makeModels(
+    [target('fixed', opened)],
+    {},
+    { added: { current: () => current }, watch: next => (look = next) },
+  )
+  assert.throws(() => models.resolve('team'), Fault)
+  current = new Map([['team', target('team', opened)]])
+  models.engineFor(models.resolve('team'), 'chat')
+  assert.deepEqual(
+    models.list().map(({ name }) => name),
+    ['fixed', 'team'],
+  )
+  await assert.rejects(models.remove('team'), (error: unknown) => error instanceof Fault && error.status === 403)
+  current = new Map()
+  look()
+  assert.deepEqual(opened, ['team', 'closed team'], 'without a request that looks')
+  assert.throws(() => models.resolve('team'), Fault)
+})

@@ -8,13 +8,18 @@ import type { Random } from '../lib/random.ts'
 import type { Store } from '../store/store.ts'
 import type { Access, Caller } from './access.ts'
 import type { Origin } from './audit.ts'
+import type { Batches } from './batches/index.ts'
 import type { StartingCredit } from './credit/starting.ts'
+import type { Files } from './files/index.ts'
+import type { Form, TakenFile } from './forms.ts'
 import type { Keys } from './keys.ts'
 import type { Ledger, Worst } from './ledger/types.ts'
 import type { Limits } from './limits/types.ts'
 import type { Models, Target } from './models.ts'
 import type { Prices } from './prices.ts'
+import type { RouteBook } from './routes/index.ts'
 import type { SignIn } from './sign-in/index.ts'
+import type { UpstreamBook } from './upstreams/index.ts'
 
 /**
  * An endpoint as data. From the list of operations come routes, validation, types, OpenAPI and the Azure paths: nothing about an
@@ -38,6 +43,8 @@ interface Endpoint {
   readonly query?: TSchema
   /** The reply that is not streamed. */
   readonly reply: TSchema
+  /** The type of a reply that is not JSON. */
+  readonly replyType?: string
   /** The reply is a redirect: status 302 with a `location`. */
   readonly redirects?: true
   /** The reply shows a secret, this once: it is kept nowhere, not for an `Idempotency-Key` either. */
@@ -53,14 +60,27 @@ interface Endpoint {
 /** An operation that costs nothing. */
 export interface PlainOperation<Body = unknown, Params extends string = string, Query = unknown> extends Endpoint {
   readonly bills: 'nothing'
+  readonly form?: never
+  run(input: Input<Body, Params, Query>, context: Context): Promise<Reply> | Reply
+}
+
+/** An operation that costs nothing and takes a form with a file; `body` is the fields beside it. */
+export interface FormOperation<Body = unknown, Params extends string = string, Query = unknown> extends Endpoint {
+  readonly bills: 'nothing'
+  readonly form: Form
   run(input: Input<Body, Params, Query>, context: Context): Promise<Reply> | Reply
 }
 
 /** An operation that asks a model, named in the body's `model`, and is charged by tokens. */
 export interface ModelOperation<Body = unknown, Params extends string = string, Query = unknown> extends Endpoint {
   readonly bills: 'tokens'
+  readonly form?: never
   /** What a request may come to at most. `bytes`: of its body as JSON, never fewer than the tokens in it. */
   worst(body: Body, asked: { bytes: number; target: Target; models: Models; signal: AbortSignal }): Worst
+  /** Batches may have lines for it. */
+  readonly batch?: true
+  /** A reply may serve equal requests, where the settings keep replies (`response-cache`). */
+  readonly repeats?: true
   /** `path`: the path's `{model}` names the model; the body gets it as its `model` before it is checked. */
   readonly modelIn?: 'path'
   run(input: Input<Body, Params, Query>, context: ModelContext): Promise<Reply> | Reply
@@ -68,6 +88,7 @@ export interface ModelOperation<Body = unknown, Params extends string = string, 
 
 export type Operation<Body = unknown, Params extends string = string, Query = unknown> =
   | PlainOperation<Body, Params, Query>
+  | FormOperation<Body, Params, Query>
   | ModelOperation<Body, Params, Query>
 
 /** Checked input. */
@@ -75,6 +96,8 @@ export interface Input<Body, Params extends string, Query> {
   body: Body
   params: Record<Params, string>
   query: Query
+  /** Of an operation that takes a form: `execute` has seen to it that it is there. */
+  file?: TakenFile
 }
 
 /** What the door sees of a browser; signing in is about it. */
@@ -95,7 +118,11 @@ export interface Context {
   visit: Visit | undefined
   wants: 'bytes' | 'values'
   models: Models
+  upstreams: UpstreamBook
+  routes: RouteBook
   store: Store
+  files: Files
+  batches: Batches
   keys: Keys
   ledger: Ledger
   limits: Limits
@@ -108,7 +135,7 @@ export interface Context {
   random: Random
   signal: AbortSignal
   log: Log
-  /** Filled in on the way, for callers who ask which one their request took. */
+  /** Filled in on the way, where somebody wants to know which one the request took. */
   route?: Route
 }
 
@@ -120,12 +147,16 @@ export interface ModelContext extends Context {
   outputMax: number | null
 }
 
-/** A reply before it is written: one JSON value, JSON that already is bytes, events to encode, or an event stream that already is bytes. */
+/**
+ * A reply before it is written: one JSON value, JSON that already is bytes, events to encode, an event stream that already is bytes, or
+ * content of another type, which is closed by whoever writes it, read or not.
+ */
 export type Reply = (
   | { kind: 'json'; value: object }
   | { kind: 'bytes'; bytes: Buffer }
   | { kind: 'events'; events: AsyncIterable<object> }
   | { kind: 'relay'; pipe(sink: Sink): Promise<Fault | undefined> }
+  | { kind: 'content'; type: string; sizeBytes: number; bytes: AsyncIterable<Uint8Array>; close(): Promise<void> }
 ) & {
   /** Names and values by turns. */
   headers?: readonly string[]
@@ -134,6 +165,12 @@ export type Reply = (
 }
 
 /** Declares an operation; exists so that types are inferred and declarations look alike. */
+export function operation<Body, Params extends string = never, Query = unknown>(
+  declaration: FormOperation<Body, Params, Query>,
+): FormOperation<Body, Params, Query>
+export function operation<Body, Params extends string = never, Query = unknown>(
+  declaration: Operation<Body, Params, Query>,
+): Operation<Body, Params, Query>
 export function operation<Body, Params extends string = never, Query = unknown>(
   declaration: Operation<Body, Params, Query>,
 ): Operation<Body, Params, Query> {

@@ -63,3 +63,20 @@ export async function readPage<Tables, Table extends keyof Tables, Row>(
   const shown = hasMore ? rows.slice(0, limit) : rows
   return { rows: backwards ? shown.reverse() : shown, hasMore }
 }
+
+/**
+ * One page of a list that is in memory.
+ * @throws Fault 400 for an `after` that is not in the list
+ */
+export function pageOf<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string,
+  { after, limit }: { after?: string; limit?: number },
+  usualLimit = 20,
+): Page<Item> {
+  const before = after === undefined ? -1 : items.findIndex(item => nameOf(item) === after)
+  if (after !== undefined && before === -1) throw fault.unknownCursor('after', after.slice(0, 80))
+  const rest = items.slice(before + 1)
+  const rows = rest.slice(0, limit ?? usualLimit)
+  return { rows, hasMore: rows.length < rest.length }
+}

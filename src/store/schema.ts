@@ -11,7 +11,10 @@ import type {
   SessionsTable,
   UsersTable,
 } from './schema/accounts.ts'
+import type { BatchesTable } from './schema/batches.ts'
 import type { ChatCompletionLabelsTable, ChatCompletionsTable } from './schema/completions.ts'
+import type { BlobsTable, FilesTable, UploadPartsTable, UploadsTable } from './schema/files.ts'
+import type { JobEventsTable, JobsTable } from './schema/jobs.ts'
 import type {
   CreditCodesTable,
   CreditGrantsTable,
@@ -21,6 +24,7 @@ import type {
   SpendLimitsTable,
   UsageTable,
 } from './schema/money.ts'
+import type { RoutesTable, RouteUpstreamsTable, UpstreamsTable } from './schema/upstreams.ts'
 
 /**
  * The tables as Kysely sees them. The migrations make them; this file says what they are after the newest one.
@@ -49,6 +53,16 @@ export interface Database {
   notices: NoticesTable
   chat_completions: ChatCompletionsTable
   chat_completion_labels: ChatCompletionLabelsTable
+  blobs: BlobsTable
+  files: FilesTable
+  uploads: UploadsTable
+  upload_parts: UploadPartsTable
+  jobs: JobsTable
+  job_events: JobEventsTable
+  batches: BatchesTable
+  upstreams: UpstreamsTable
+  routes: RoutesTable
+  route_upstreams: RouteUpstreamsTable
   settings: SettingsTable
 }
 

@@ -17,7 +17,15 @@ const readBusyTimeoutMs = 1000
 const closeMs = 10_000
 
 export async function openSqlite(options: StoreOptions, migrations: readonly Migration[]): Promise<Store> {
-  const { dataDir, clock, log, maxSizeBytes, flushMs = 200, maxSoonRows = usualSoonRows, busyTimeoutMs = 5000 } = options
+  const {
+    dataDir,
+    clock,
+    log,
+    maxSizeBytes,
+    flushMs = 200,
+    maxSoonRows = usualSoonRows,
+    busyTimeoutMs = 5000,
+  } = options
   await prepareFile({ dataDir, clock, log, migrations, lock: options.lock, busyTimeoutMs })
   const path = databasePath(dataDir)
   const condition = startCondition({ clock, log })

@@ -5,6 +5,7 @@ import { Fault } from '../lib/faults.ts'
 import { seededRandom } from '../lib/random.ts'
 import { ChatCompletion, ChatRequest } from './chat.ts'
 import { check, compiled, refuseUnknown, unknownFields } from './check.ts'
+import { changesOf } from './common.ts'
 import { CompletionRequest } from './completions.ts'
 import { EmbeddingRequest } from './embeddings.ts'
 import { firstProblem, shapeOf } from './walk.ts'
@@ -389,4 +390,34 @@ test('an unknown name is refused at any depth where nothing unknown may pass', (
     )
   const known = { name: 1, list: ['a', { id: 1 }], maybe: null, either: { name: 'n' }, map: { any: 'thing' } }
   for (const value of [known, {}, [], null, 'text']) refuseUnknown(schema, value)
+})
+
+test('a text that has to match a pattern is refused without being repeated: it may be a secret', () => {
+  const schema = Type.Object({
+    key: Type.Optional(Type.String({ pattern: '^[a-z]{3}$' })),
+    map: Type.Optional(Type.Record(Type.String(), Type.String({ pattern: '^[a-z]*$' }))),
+  })
+  for (const [value, param] of [
+    [{ key: 'SECRET' }, 'key'],
+    [{ key: 'abcd' }, 'key'],
+    [{ map: { a: 'b', c: 'SECRET' } }, 'map.c'],
+  ] as const)
+    assert.throws(
+      () => check(schema, value),
+      error =>
+        error instanceof Fault &&
+        error.status === 400 &&
+        error.param === param &&
+        !error.message.includes(JSON.stringify(value).slice(9, 12)) &&
+        /matches '\^\[a-z\]/.test(error.message),
+      param,
+    )
+  check(schema, { key: 'abc', map: { a: '' } })
+})
+
+test('changes take every field, and null for each, which takes it away', () => {
+  const schema = changesOf({ name: Type.String(), count: Type.Optional(Type.Integer({ minimum: 1 })) })
+  for (const value of [{}, { name: 'a' }, { name: null, count: null }, { count: 1 }]) check(schema, value)
+  for (const value of [{ name: 1 }, { count: 0 }]) assert.throws(() => check(schema, value), Fault)
+  assert.throws(() => refuseUnknown(schema, { other: null }), Fault)
 })

@@ -16,6 +16,12 @@ export const modelLengthMax = 256
 export const nullable = <Schema extends TSchema>(schema: Schema, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
+/** What changes an object: every field may be left out, and is taken away with null. */
+export const changesOf = (properties: Readonly<Record<string, TSchema>>) =>
+  Type.Object(
+    Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(nullable(schema))])),
+  )
+
 /** One of a few strings, as `{type: 'string', enum: [...]}`. */
 export const oneOf = <const Values extends string[]>(values: readonly [...Values], description?: string) =>
   Type.Enum(values, description === undefined ? { type: 'string' } : { type: 'string', description })

@@ -10,6 +10,7 @@ export type Problem = { path: Path } & (
   | { kind: 'missing' }
   | { kind: 'type'; expected: readonly Shape[]; value: unknown }
   | { kind: 'value'; supported: readonly unknown[]; value: unknown }
+  | { kind: 'pattern'; pattern: string }
   | { kind: 'bound'; bound: Bound; limit: number; actual: number }
 )
 export type Bound =
@@ -33,7 +34,8 @@ export interface Shape {
   not?: Shape
   properties?: Readonly<Record<string, Shape>>
   required?: readonly string[]
-  additionalProperties?: Shape
+  additionalProperties?: Shape | boolean
+  patternProperties?: Readonly<Record<string, Shape>>
   propertyNames?: Shape
   maxProperties?: number
   items?: Shape
@@ -43,6 +45,7 @@ export interface Shape {
   maxLength?: number
   minimum?: number
   maximum?: number
+  pattern?: string
 }
 
 /** A schema as plain JSON Schema. */
@@ -72,9 +75,11 @@ function inString(schema: Shape, value: string, path: Path): Problem | null {
   const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema
   if (value.length < minLength)
     return { path, kind: 'bound', bound: 'minLength', limit: minLength, actual: value.length }
-  if (value.length <= maxLength) return null
-  const actual = codePoints(value)
-  return actual <= maxLength ? null : { path, kind: 'bound', bound: 'maxLength', limit: maxLength, actual }
+  const actual = value.length <= maxLength ? value.length : codePoints(value)
+  if (actual > maxLength) return { path, kind: 'bound', bound: 'maxLength', limit: maxLength, actual }
+  const { pattern } = schema
+  if (pattern === undefined || new RegExp(pattern, 'u').test(value)) return null
+  return { path, kind: 'pattern', pattern }
 }
 
 function inNumber(schema: Shape, actual: number, path: Path): Problem | null {
@@ -112,7 +117,14 @@ function inObject(schema: Shape, value: Readonly<Record<string, unknown>>, path:
     const problem = firstProblem(inner, value[name], here)
     if (problem !== null) return problem
   }
-  return schema.additionalProperties === undefined ? null : inMap(schema, schema.additionalProperties, value, path)
+  const values = valuesOf(schema)
+  return values === undefined ? null : inMap(schema, values, value, path)
+}
+
+/** Of a map: what each value has to be. */
+function valuesOf({ additionalProperties, patternProperties = {} }: Shape): Shape | undefined {
+  if (typeof additionalProperties === 'object') return additionalProperties
+  return Object.values(patternProperties)[0]
 }
 
 function inMap(schema: Shape, values: Shape, value: Readonly<Record<string, unknown>>, path: Path): Problem | null {

@@ -16,6 +16,8 @@ export function toFault(problem: Problem): Fault {
       )
     case 'value':
       return fault.invalidValue(param, valueMessage(problem.supported, problem.value))
+    case 'pattern': // without the value: it may be a secret
+      return fault.invalidValue(param, `Invalid '${param}': expected a string that matches '${problem.pattern}'.`)
     case 'bound': {
       const { what, expected, got, code } = bounds[problem.bound]
       const { limit, actual } = problem

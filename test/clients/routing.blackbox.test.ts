@@ -114,6 +114,53 @@ test('who answered, after how many attempts, is told to those who ask, in replie
   await product.stop()
 })
 
+test('a model with one upstream tells the way too, the log tells each attempt, and embeddings travel together', async () => {
+  const [east, west] = [await hostileUpstream(jsonAnswer(500, {})), await startUpstream()]
+  const { chat, embed } = upstreamModels
+  const joined = `upstreams:\n  joined: { base_url: ${west.baseUrl}, api_key: "\${UPSTREAM_KEY}", embeddings: { wait_ms: 300 } }\n`
+  await using product = await startProduct({
+    yaml: `log_requests: true${settings(`${east.origin}/v1`, west.baseUrl)}
+  direct: { upstream: west, name: ${chat}, price: { input: 1, output: 2 } }
+  vectors: { upstream: joined, name: ${embed}, price: { input: 1 } }
+`.replace('upstreams:\n', () => joined),
+    env: { UPSTREAM_KEY: west.key },
+  })
+  const { url, key } = product
+  for (const stream of [false, true]) {
+    const { status, headers } = await explaining(url, key, { model: 'direct', messages, stream })
+    assert.deepEqual([status, headers['x-parlance-upstream'], headers['x-parlance-attempts']], [200, 'west', '1'])
+  }
+  const local = await explaining(url, key, { model: 'parlance-tiny-1', messages, max_tokens: 1 })
+  assert.equal(local.headers['x-parlance-upstream'], undefined)
+  await explaining(url, key, { model: 'team-chat', messages })
+  const client = new OpenAI({ apiKey: key, baseURL: `${url}/v1` })
+  const inputs = ['one', ['two', 'three'], 'four']
+  const before = west.requests.length
+  const lists = await Promise.all(inputs.map(input => client.embeddings.create({ model: 'vectors', input })))
+  assert.equal(west.requests.length - before, 1)
+  assert.deepEqual(
+    lists.map(({ data, usage }) => [data.length, usage.prompt_tokens]),
+    [
+      [1, 1],
+      [2, 2],
+      [1, 1],
+    ],
+  )
+  await Promise.all([east.close(), west.close()])
+  await product.stop()
+  const { stderr } = product.printed()
+  const lines = stderr.split('\n').filter(line => line.includes('"event":"request"'))
+  const attempts = lines.map(line => JSON.parse(line).attempts)
+  const one = (name: string) => [[name, 'ok', undefined]]
+  const failedOver = [['east', 'upstream_failed', 502], ...one('west')]
+  assert.deepEqual(
+    attempts.map((tried?: Record<string, unknown>[]) =>
+      tried?.map(({ upstream, outcome, status }) => [upstream, outcome, status]),
+    ),
+    [one('west'), one('west'), undefined, failedOver, one('joined'), one('joined'), one('joined')],
+  )
+})
+
 test('a client who leaves is gone from the upstream within 100 ms, and the next one is not asked', async () => {
   const [east, west] = [await hostileUpstream(silence), await startUpstream()]
   await using product = await startProduct({

@@ -88,6 +88,27 @@ export const allowances: readonly Allowance[] = [
     also: { type: 'null' },
     reason: 'Nobody has accepted a pending invite; the newest file says so.',
   },
+  ...[
+    ...['errors', 'output_file_id', 'error_file_id', 'in_progress_at', 'finalizing_at', 'completed_at'],
+    ...['failed_at', 'expired_at', 'cancelling_at', 'cancelled_at'],
+  ].map(
+    (name): Allowance => ({
+      eras: ['2024-12-18', '2026-08-21'],
+      schema: 'Batch',
+      at: ['properties', name],
+      also: { type: 'null' },
+      reason: 'What has not happened yet is null, as in the examples beside the schema.',
+    }),
+  ),
+  ...['first_id', 'last_id'].map(
+    (name): Allowance => ({
+      eras: ['2024-12-18', '2026-08-21'],
+      schema: 'ListBatchesResponse',
+      at: ['properties', name],
+      also: { type: 'null' },
+      reason: 'An empty list has no first and no last.',
+    }),
+  ),
   {
     eras: ['2026-08-21'],
     schema: 'ChatCompletionMessageList',
@@ -95,6 +116,22 @@ export const allowances: readonly Allowance[] = [
     also: sent,
     reason: 'The messages of a stored completion are those of its request, of any role.',
   },
+  {
+    eras: ['2023-11-28', '2024-12-18', '2026-08-21'],
+    schema: 'OpenAIFile',
+    at: ['properties', 'status_details'],
+    also: { type: 'null' },
+    reason: "OpenAI's servers answer null, and clients of 2023 look for the field.",
+  },
+  ...['first_id', 'last_id'].map(
+    (name): Allowance => ({
+      eras: ['2024-12-18', '2026-08-21'],
+      schema: 'ListFilesResponse',
+      at: ['properties', name],
+      also: { type: 'null' },
+      reason: 'An empty list has no first and no last.',
+    }),
+  ),
   ...['ChatCompletionList', 'ChatCompletionMessageList'].flatMap(schema =>
     ['first_id', 'last_id'].map(
       (name): Allowance => ({

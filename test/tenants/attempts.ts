@@ -1,5 +1,6 @@
 import type { Operation } from '../../src/platform/operation.ts'
 import { type Shape, shapeOf } from '../../src/wire/walk.ts'
+import { FormBody } from './form.ts'
 import type { Entry, Names } from './parameters.ts'
 import type { Kind, Place } from './place.ts'
 
@@ -69,6 +70,8 @@ function bodyOf(
   value: (kind: Kind) => string,
 ): object | undefined {
   if (operation.body === undefined) return undefined
+  if (operation.form !== undefined)
+    return new FormBody({ field: operation.form.file, name: 'apple.txt', text: 'apple' }, { ...example })
   const made: Record<string, unknown> = structuredClone(example) as Record<string, unknown>
   const required = [...(shapeOf(operation.body).required ?? []), ...needs]
   const isForeign = (name: string) => foreign.some(parameter => parameter.where === 'body' && parameter.name === name)
@@ -79,7 +82,8 @@ function bodyOf(
     if (other !== undefined && made[other] !== undefined) continue
     const id = isForeign(name) ? value(kind) : made[name] || own[kind]
     const [, outer, isList, field] = /^(\w+)(\[\])?\.(\w+)$/.exec(name) ?? []
-    if (outer === undefined || field === undefined) made[name] = id
+    const isArray = shapeOf(operation.body).properties?.[name]?.type === 'array'
+    if (outer === undefined || field === undefined) made[name] = isArray ? [id] : id
     else made[outer] = isList === undefined ? { [field]: id } : [{ [field]: id, role: 'member' }]
   }
   return made

@@ -29,6 +29,10 @@ const end: Entry = { path: { ...project, user_id: 'user' } }
 const account: Entry = { path: { ...project, service_account_id: 'serviceAccount' } }
 const key: Entry = { path: { ...project, api_key_id: 'key' } }
 const model: Entry = { path: { model: 'nobody' } }
+const upstream: Entry = { path: { upstream: 'nobody' } }
+const ofUpstream = { api_key: 'nobody', 'entra.tenant_id': 'nobody', 'entra.client_id': 'nobody' } as const // of others’ servers
+const file: Entry = { path: { file_id: 'file' } }
+const upload: Entry = { path: { upload_id: 'upload' } }
 const list = (cursor: Names, more: Entry = {}): Entry => ({ ...more, query: { after: cursor, ...more.query } })
 const since = { start_time: '1699900000' }
 const report = (...names: ('user_ids' | 'api_key_ids')[]): Entry => ({
@@ -41,6 +45,7 @@ const report = (...names: ('user_ids' | 'api_key_ids')[]): Entry => ({
   },
 })
 const full = report('user_ids', 'api_key_ids')
+const batch: Entry = { path: { batch_id: 'batch' } }
 const chat = { model: 'words', messages: [{ role: 'user', content: 'hi' }] }
 const asked: Entry = { body: { user: 'endUser' }, example: { model: 'words', input: 'hi', prompt: 'hi' } }
 const spend = { threshold_amount: 90_000, currency: 'USD', interval: 'month' }
@@ -78,6 +83,15 @@ export const parameters: Readonly<Record<string, Entry | readonly Entry[]>> = {
   'chat.completions.update': { path: { completion_id: 'completion' }, example: { metadata: { a: 'b' } } },
   'chat.completions.delete': { path: { completion_id: 'completion' } },
   'chat.completions.messages.list': list('message', { path: { completion_id: 'completion' } }),
+  'batches.create': {
+    example: { endpoint: '/v1/chat/completions', completion_window: '24h' },
+    body: { input_file_id: 'batchFile', output_expires_after: 'nobody' },
+    needs: ['input_file_id'],
+    answers: { input_file_id: 404 },
+  },
+  'batches.list': list('batch'),
+  'batches.retrieve': batch,
+  'batches.cancel': batch,
   'completions.create': { ...asked, example: { model: 'words', prompt: 'hi' } },
   'edits.create': { example: { model: 'words', input: 'hi', instruction: 'mend' } },
   'embeddings.create': { ...asked, example: { model: 'words', input: 'hi' } },
@@ -86,6 +100,18 @@ export const parameters: Readonly<Record<string, Entry | readonly Entry[]>> = {
     example: { model: 'words', input: 'hi' },
     body: { 'input[].call_id': 'nobody', previous_response_id: 'nobody', conversation: 'nobody' },
   },
+  'files.create': { example: { purpose: 'assistants' }, body: { expires_after: 'nobody' } },
+  'files.list': list('file'),
+  'files.retrieve': file,
+  'files.content': file,
+  'files.delete': file,
+  'uploads.create': {
+    example: { filename: 'apple.txt', purpose: 'assistants', bytes: 5, mime_type: 'text/plain' },
+    body: { expires_after: 'nobody' },
+  },
+  'uploads.parts.create': upload,
+  'uploads.complete': { ...upload, body: { part_ids: 'part' }, answers: { part_ids: 400 } },
+  'uploads.cancel': upload,
   'tokens.tokenize': { example: { model: 'words', input: 'hi' } },
   'tokens.detokenize': { example: { model: 'words', tokens: [1] } },
   'engines.list': nothing,
@@ -264,6 +290,18 @@ export const parameters: Readonly<Record<string, Entry | readonly Entry[]>> = {
   },
   'operator.members.password': { path: { user_id: 'user' } },
   'operator.members.create': { body: { email: 'email' }, example: { email: 'new@apple.example', role: 'reader' } },
+  'operator.upstreams.list': list('nobody'),
+  'operator.upstreams.create': { body: ofUpstream, example: { name: 'apple', base_url: 'http://127.0.0.1:9/v1' } },
+  'operator.upstreams.retrieve': upstream,
+  'operator.upstreams.update': { ...upstream, body: ofUpstream, example: { expose: 'none' } },
+  'operator.upstreams.delete': upstream,
+  'operator.upstreams.test': { ...upstream, example: {} },
+  'operator.upstreams.models': upstream,
+  'operator.routes.list': list('nobody'),
+  'operator.routes.create': { example: { model: 'apple', upstream: 'apple' } },
+  'operator.routes.retrieve': model,
+  'operator.routes.update': { ...model, example: { upstream: 'apple' } },
+  'operator.routes.delete': model,
 }
 
 /** The ways in which an operation can be asked. @throws Error for one without a line */

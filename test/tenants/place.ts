@@ -1,5 +1,6 @@
 import type { MadeOrganization } from '../../src/platform/people/organizations.ts'
 import type { RateLimitsTable } from '../../src/store/schema/money.ts'
+import { FormBody } from './form.ts'
 import { bearer, type Carrier, type Does, type Person, type World } from './world.ts'
 
 /** The kinds of what somebody owns and a request can name. */
@@ -24,6 +25,13 @@ export interface Place {
   inviteSecret: string
   completion: string
   message: string
+  file: string
+  /** It is pending, and has the part. */
+  upload: string
+  part: string
+  /** The input of the batch. */
+  batchFile: string
+  batch: string
   endUser: string
   /** Of the audit log. */
   event: string
@@ -126,6 +134,27 @@ export async function placeOf(
     const headers = { 'idempotency-key': `${name}-1` }
     const said = await does(bearer(key.value), 'POST', '/v1/chat/completions', { body: chat, headers })
     const messages = await does(bearer(key.value), 'GET', `/v1/chat/completions/${said.body.id}/messages`)
+    const { body: file } = await does(bearer(key.value), 'POST', '/v1/files', {
+      body: new FormBody({ field: 'file', name: `${name}.txt`, text: `${name} wrote this` }, { purpose: 'assistants' }),
+    })
+    const begun = { filename: `${name}.txt`, purpose: 'assistants', bytes: 9, mime_type: 'text/plain' }
+    const { body: upload } = await does(bearer(key.value), 'POST', '/v1/uploads', { body: begun })
+    const { body: part } = await does(bearer(key.value), 'POST', `/v1/uploads/${upload.id}/parts`, {
+      body: new FormBody({ field: 'data', name: 'part', text: `${name} part` }),
+    })
+    const line = { custom_id: name, method: 'POST', url: '/v1/chat/completions', body: chat }
+    const { body: batchFile } = await does(bearer(key.value), 'POST', '/v1/files', {
+      body: new FormBody(
+        { field: 'file', name: `${name}.jsonl`, text: `${JSON.stringify(line)}\n` },
+        { purpose: 'batch' },
+      ),
+    })
+    const { body: batch } = await does(bearer(key.value), 'POST', '/v1/batches', {
+      body: {
+        ...{ input_file_id: batchFile.id, endpoint: line.url, completion_window: '24h' },
+        metadata: { note: `${name} batch` },
+      },
+    })
     const limit = (subject: string, subject_id: string, more: object = {}) =>
       ask('POST', `${root}/limits`, { subject, subject_id, hard_limit_usd: 900, ...more })
     const { body: limitedProject } = await limit('project', project)
@@ -144,7 +173,8 @@ export async function placeOf(
       ...{ project, serviceAccount: account.id, serviceKey: account.api_key.id, key: key.id },
       ...{ completion: said.body.id, message: messages.body.data[0].id, endUser, event: events.body.data[0].id },
       ...{ subject: key.id, rateLimit: `rl-${name}-model`, limitedProject: limitedProject.id },
-      ...{ limitedKey: limitedKey.id },
+      ...{ limitedKey: limitedKey.id, file: file.id, upload: upload.id, part: part.id },
+      ...{ batchFile: batchFile.id, batch: batch.id },
     }
     return { place, key: bearer(key.value), service: bearer(account.api_key.value) }
   }

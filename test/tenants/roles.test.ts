@@ -6,6 +6,7 @@ import type { Operation } from '../../src/platform/operation.ts'
 import { refuseUnknown } from '../../src/wire/check.ts'
 import { type Shape, shapeOf } from '../../src/wire/walk.ts'
 import { attempt } from './attempts.ts'
+import { FormBody } from './form.ts'
 import { entriesOf } from './parameters.ts'
 import { type Carrier, carriers, World } from './world.ts'
 
@@ -85,14 +86,18 @@ describe('a body sets nothing that its schema does not name', () => {
       const columns = await world.columns()
       const shape = shapeOf(operation.body!)
       const made = request(operation)
+      const plain = made.body instanceof FormBody ? made.body.fields : (made.body ?? {})
       const carrier = operation.scope === 'person' ? 'owner cookie' : 'owner key'
       const before = await world.rows()
       for (const [way, inner] of objectsIn(shape)) {
         const unknown = (column: string) => !Object.hasOwn(inner.properties ?? {}, column)
         for (const column of columns.filter(unknown))
-          assert.throws(() => refuseUnknown(operation.body!, withField(made.body ?? {}, way, column)), Fault)
+          assert.throws(() => refuseUnknown(operation.body!, withField(plain, way, column)), Fault)
         for (const column of coveted.filter(unknown)) {
-          const body = withField(made.body ?? {}, way, column)
+          const body =
+            made.body instanceof FormBody
+              ? made.body.with(way === '' ? column : `${way}[${column}]`, '1')
+              : withField(plain, way, column)
           const { status, text } = await send(carrier, { ...made, body })
           assert.equal(status, 400, `${way}.${column}: ${text}`)
         }

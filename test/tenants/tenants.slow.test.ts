@@ -179,7 +179,18 @@ describe("somebody else's id is answered as one of nobody where Azure's clients 
 })
 
 /** What stands in a project and nowhere else: not even the others of the organisation reach it through another project. */
-const ofProjects = new Set<Kind>(['serviceAccount', 'key', 'completion', 'message', 'rateLimit'])
+const ofProjects = new Set<Kind>([
+  'serviceAccount',
+  'key',
+  'completion',
+  'message',
+  'rateLimit',
+  'file',
+  'upload',
+  'part',
+  'batchFile',
+  'batch',
+])
 /** Everybody reads the rate limits of models by the same names in all projects. */
 const inEach = new Set<Kind>(['rateLimit'])
 
@@ -189,7 +200,8 @@ describe('what another project of the organisation has is not there in this one'
     const foreign = combinations(entry).filter(
       ([one, ...others]) => others.length === 0 && ofProjects.has(one!.kind) && !inEach.has(one!.kind),
     )
-    const isInside = 'project_id' in (entry.path ?? {}) || operation.id.startsWith('chat.completions.')
+    const isInside =
+      'project_id' in (entry.path ?? {}) || /^(?:chat\.completions|files|uploads|batches)\./.test(operation.id)
     for (const parameters of isInside ? foreign : [])
       test(`${operation.id} ${parameters[0]!.name}`, () =>
         unchanged(entry, operation.id, async () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { scriptedEngine } from '../../src/engines/scripted.ts'
 import { makeServer, type Server } from '../../src/http/server.ts'
+import { systemTimers } from '../../src/lib/timers.ts'
 import { operations } from '../../src/operations/index.ts'
+import { makeBatches } from '../../src/platform/batches/index.ts'
 import { makeIdempotency } from '../../src/platform/idempotency.ts'
 import { makeLimits } from '../../src/platform/limits/index.ts'
 import { makeModels, type Target } from '../../src/platform/models.ts'
@@ -10,8 +13,10 @@ import type { Acting } from '../../src/platform/people/acting.ts'
 import { createOrganization } from '../../src/platform/people/organizations.ts'
 import { priceOf } from '../../src/platform/prices.ts'
 import { testServices } from '../../src/platform/services.fixture.ts'
+import { makeQueue } from '../../src/store/queue/index.ts'
 import type { OrganizationRole, ProjectRole } from '../../src/store/schema/accounts.ts'
 import type { Database } from '../../src/store/schema.ts'
+import { FormBody } from './form.ts'
 import { type Place, placeOf } from './place.ts'
 
 /** The ways in which somebody of organisation A says who they are. */
@@ -54,6 +59,16 @@ const owners: { readonly [Table in keyof Database]: (keyof Database[Table] & str
   notices: 'organization_id',
   chat_completions: 'organization_id',
   chat_completion_labels: 'project_id',
+  blobs: 'organization_id',
+  files: 'organization_id',
+  uploads: 'organization_id',
+  upload_parts: 'project_id',
+  jobs: 'organization_id',
+  batches: 'organization_id',
+  job_events: null, // of their jobs; shown to nobody
+  upstreams: null, // the operator's, as the routes
+  routes: null,
+  route_upstreams: null,
   settings: null,
 }
 export const tables = Object.keys(owners) as (keyof Database)[]
@@ -100,9 +115,14 @@ export class World {
       open: () => engine,
     }
     const services = await testServices(makeModels([target], {}))
-    const { store, clock, log, keys } = services
+    const { store, clock, log, keys, ids, dataDir } = services
     this.#limits = await makeLimits({ store, clock, log })
-    this.#services = { ...services, limits: this.#limits }
+    // Nobody works them off: they stay as they were made.
+    const batches = makeBatches(
+      { queue: makeQueue({ store, clock, ids }), timers: systemTimers, services: () => this.#services },
+      { operations, folder: join(dataDir, 'batches'), widthOf: () => 1 },
+    )
+    this.#services = { ...services, limits: this.#limits, batches }
     this.#idempotency = makeIdempotency({ store, clock, log })
     this.#server = makeServer({
       operations,
@@ -260,11 +280,13 @@ export class World {
     path: string,
     { body, headers = {} }: Asked,
   ): Promise<Answer> {
+    const { type, bytes } =
+      body instanceof FormBody ? body.encoded() : { type: 'application/json', bytes: JSON.stringify(body) }
     const reply = await request(this.#base + path, {
       method: method as 'GET',
       dispatcher: this.#agent,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...credentials, ...headers },
-      body: body === undefined ? null : JSON.stringify(body),
+      headers: { ...(body !== undefined && { 'content-type': type }), ...credentials, ...headers },
+      body: body === undefined ? null : bytes,
     })
     return { status: reply.statusCode, headers: reply.headers, text: await reply.body.text() }
   }

@@ -33,6 +33,7 @@ export function withFilterResults(reply: Reply, { method, path }: Operation, bod
   }
   const first = { choices: [], created: 0, id: '', model: '', object: '', [field]: prompts, ...usageOf(asked) }
   if (reply.kind === 'events') return { ...reply, events: opened(reply.events, first) }
+  if (reply.kind === 'content') return reply
   const { pipe } = reply
   return { ...reply, pipe: sink => pipe(openedSink(sink, Buffer.from(encodeEvent(JSON.stringify(first))))) }
 }

@@ -1,4 +1,4 @@
-import { bad } from './fault.ts'
+import { bad, Fault } from './fault.ts'
 
 /** Changes that cannot be made as things stand. */
 export const administrationFaults = {
@@ -45,4 +45,42 @@ export const administrationFaults = {
     bad('The code is not valid: it does not exist, was redeemed, or has expired.', 'code', 'invalid_code'),
   nameTaken: (param: string, name: string) =>
     bad(`Invalid '${param}': the name '${name}' is taken.`, param, 'name_taken'),
+
+  // 409: upstreams and routes, as things stand
+  nameInUse: (param: string, name: string, why: string) =>
+    conflict(`Invalid '${param}': the name '${name}' is taken: ${why}.`, 'name_in_use', param),
+  /** What the file says is changed in the file. */
+  setByFile: (kind: 'upstream' | 'route', name: string) =>
+    conflict(
+      `The ${kind} '${name}' is set under \`${kind === 'upstream' ? 'upstreams' : 'models'}\` in parlance.yaml. Change it there, and start the server anew.`,
+      'set_by_file',
+    ),
+  upstreamInUse: (name: string, models: readonly string[]) =>
+    conflict(
+      `The upstream '${name}' is used by the routes ${listed(models)}. Change or delete them first.`,
+      'upstream_in_use',
+    ),
+  aliasLeadsThere: (model: string, alias: string) =>
+    conflict(
+      `The route '${model}' cannot be deleted: the alias \`${alias}\` of parlance.yaml leads to it.`,
+      'route_in_use',
+    ),
+  changedMeanwhile: (kind: string, name: string) =>
+    conflict(`The ${kind} '${name}' was changed by somebody else at the same time. Try again.`, 'changed_meanwhile'),
+  secretsLost: (kind: string, name: string, why: string) =>
+    conflict(
+      `The ${kind} '${name}' cannot be changed: ${why}. A change that names all of its secrets is accepted.`,
+      'secrets_unreadable',
+    ),
+}
+
+const conflict = (message: string, code: string, param: string | null = null) =>
+  new Fault({ status: 409, message, code, param, headers: { 'x-should-retry': 'false' } })
+
+const listedMax = 10
+
+function listed(names: readonly string[]): string {
+  const more = names.length - listedMax
+  const shown = names.slice(0, listedMax).map(name => `'${name}'`)
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

@@ -7,6 +7,8 @@ export class Fault extends Error {
   readonly code: string | null
   /** Extra response headers, e.g. `retry-after`. */
   readonly headers: Readonly<Record<string, string>>
+  /** What stands in the body beside the four keys. */
+  readonly details: Readonly<Record<string, unknown>> | undefined
 
   constructor(row: FaultRow) {
     super(row.message, row.cause === undefined ? undefined : { cause: row.cause })
@@ -15,17 +17,19 @@ export class Fault extends Error {
     this.param = row.param ?? null
     this.code = row.code ?? null
     this.headers = row.headers ?? {}
+    this.details = row.details
   }
 
   /** The same fault with more headers. */
   with(headers: Readonly<Record<string, string>>): Fault {
-    const { status, message, type, param, code, cause } = this
-    return new Fault({ status, message, type, param, code, headers: { ...this.headers, ...headers }, cause })
+    const { status, message, type, param, code, details, cause } = this
+    return new Fault({ status, message, type, param, code, headers: { ...this.headers, ...headers }, details, cause })
   }
 
   /** The body OpenAI's clients read: all four keys, always. */
   body(): { error: { message: string; type: string; param: string | null; code: string | null } } {
-    return { error: { message: this.message, type: this.type, param: this.param, code: this.code } }
+    const { message, type, param, code, details } = this
+    return { error: { message, type, param, code, ...details } }
   }
 }
 
@@ -36,6 +40,7 @@ export interface FaultRow {
   param?: string | null
   code?: string | null
   headers?: Record<string, string>
+  details?: Readonly<Record<string, unknown>> | undefined
   cause?: unknown
 }
 

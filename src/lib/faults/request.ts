@@ -8,6 +8,7 @@ export const requestFaults = {
       `We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The Parlance API expects a JSON payload, but what was sent was not valid JSON: ${detail}.)`,
       null,
       null,
+      detail,
     ),
   bodyNotObject: () => bad('The body of the request must be a JSON object.', null, null),
   tooDeep: (maxDepth: number) =>

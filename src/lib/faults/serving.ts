@@ -75,6 +75,30 @@ export const servingFaults = {
       headers: { 'retry-after': '1' },
       cause,
     }),
+  secretsUnavailable: (cause: unknown) =>
+    unavailable(
+      500,
+      'The server cannot encrypt secrets: the key for them cannot be read or made. Its log says why. Nothing was stored.',
+      'secrets_unavailable',
+      cause,
+    ),
+  /** What HTTP says where `only-if-cached` finds nothing (RFC 9111, section 5.2.1.7). */
+  notCached: () =>
+    new Fault({
+      status: 504,
+      type: 'server_error',
+      code: 'not_cached',
+      message:
+        'The request asks for a reply that is kept already (`cache-control: only-if-cached`), and there is none.',
+      headers: { 'x-should-retry': 'false' },
+    }),
+  /** One of several readers of one stream. */
+  readTooSlowly: () =>
+    unavailable(
+      503,
+      'The stream was read too slowly: others wait for the same reply. Please try again.',
+      'stream_read_too_slowly',
+    ),
   oidcUnavailable: (cause: unknown) =>
     new Fault({
       status: 503,

@@ -1,4 +1,4 @@
-import { Fault, unavailable } from './fault.ts'
+import { bad, Fault, unavailable } from './fault.ts'
 
 /** What upstreams do. */
 export const upstreamFaults = {
@@ -48,10 +48,41 @@ export const upstreamFaults = {
       'upstream_refused_key',
       cause,
     ),
+  /** Its settings cannot be used as they are: no waiting helps. */
+  upstreamUnusable: (upstream: string, cause: unknown) =>
+    new Fault({
+      status: 503,
+      type: 'server_error',
+      code: 'upstream_unusable',
+      message: `The upstream '${upstream}' cannot be used as it is set up. The operator of this server can see why.`,
+      headers: { 'x-should-retry': 'false' },
+      cause,
+    }),
+  /** For the operator: what gives the tokens with which the upstream is asked gave none. */
+  upstreamNoToken: (model: string, cause: unknown) =>
+    unavailable(
+      502,
+      `The upstream of the model '${model}' could not be asked: no token for it could be got.`,
+      'upstream_no_token',
+      cause,
+    ),
+  /** Nothing is dropped in silence: what this server is known to ignore is not sent. */
+  upstreamIgnores: (param: string, model: string, kind: string) =>
+    bad(
+      `Unsupported parameter: '${param}' would be ignored by the upstream of the model '${model}' (${kind}), and is not sent.`,
+      param,
+      'unsupported_parameter',
+    ),
   /** An error that the upstream itself put into OpenAI's form: passed on with its status and words. */
   upstreamError: (
     status: number,
-    error: { message: string; type?: string; param?: string | null; code?: string | null },
+    error: {
+      message: string
+      type?: string
+      param?: string | null
+      code?: string | null
+      details?: Readonly<Record<string, unknown>> | undefined
+    },
     headers: Record<string, string> = {},
   ) => new Fault({ status, ...error, headers }),
 }

@@ -15,6 +15,8 @@ export const createChatCompletion = operation<ChatRequest>({
   event: ChatChunk,
   scope: 'model.request',
   bills: 'tokens',
+  batch: true,
+  repeats: true,
   worst: chatWorst,
   run({ body: asked }, context) {
     const body = limitedChat(asked, context)

@@ -7,13 +7,16 @@ import { manualClock } from '../../lib/clock.ts'
 import { makeIds } from '../../lib/ids.ts'
 import { silentLog } from '../../lib/log.ts'
 import { seededRandom } from '../../lib/random.ts'
+import { noBatches } from '../../platform/batches/none.fixture.ts'
 import { testCaller } from '../../platform/caller.fixture.ts'
+import { testFiles } from '../../platform/files/files.fixture.ts'
 import { type Keys, makeKeys } from '../../platform/keys.ts'
 import { noLimits } from '../../platform/limits/none.ts'
 import { makeModels, type Target } from '../../platform/models.ts'
 import type { ModelContext, Operation, Reply } from '../../platform/operation.ts'
 import { free, makePrices, type Prices } from '../../platform/prices.ts'
 import { makeSignIn } from '../../platform/sign-in/index.ts'
+import { type TestUpstreams, testUpstreams } from '../../platform/upstreams/upstreams.fixture.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import type { ChatChunk, ChatRequest } from '../../wire/chat.ts'
 import { check, refuseUnknown } from '../../wire/check.ts'
@@ -31,11 +34,14 @@ export class Setting {
   store!: Store
   keys!: Keys
   #prices!: Prices
+  #reaching!: TestUpstreams
 
   async open(more: { maxSizeBytes?: number } = {}): Promise<void> {
     this.store = await openStore({ dataDir: this.#folder, clock: this.clock, log: silentLog, ...more })
     this.keys = makeKeys({ store: this.store, clock: this.clock, ids: this.#ids, log: silentLog })
     this.#prices = await makePrices(this, { settings: new Map(), preset: 'none' })
+    const { store, clock } = this
+    this.#reaching = await testUpstreams({ store, clock, random: seededRandom(8), dataDir: this.#folder })
   }
 
   async restart(): Promise<void> {
@@ -51,6 +57,7 @@ export class Setting {
   async #end(): Promise<void> {
     this.keys.close()
     this.#prices.close()
+    this.#reaching.close()
     await this.store.close()
   }
 
@@ -67,7 +74,11 @@ export class Setting {
       caller: testCaller(),
       wants: 'bytes',
       models: makeModels([target], { words: 'words-1' }),
+      upstreams: this.#reaching.upstreams,
+      routes: this.#reaching.routes,
       store: this.store,
+      files: testFiles({ store: this.store, clock: this.clock, ids: this.#ids, folder: this.#folder }),
+      batches: noBatches(),
       keys: this.keys,
       from: { ip: null, userAgent: null, requestId: 'req_1' },
       clock: this.clock,

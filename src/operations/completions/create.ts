@@ -13,6 +13,8 @@ export const createCompletion = operation<CompletionRequest>({
   event: CompletionChunk,
   scope: 'model.request',
   bills: 'tokens',
+  batch: true,
+  repeats: true,
   worst: completionWorst,
   run: ({ body }, context) => complete(limitedCompletion(body, context), context),
 })

@@ -12,6 +12,8 @@ export const createEmbedding = operation<EmbeddingRequest>({
   reply: EmbeddingList,
   scope: 'model.request',
   bills: 'tokens',
+  batch: true,
+  repeats: true,
   worst: inputWorst,
   run: ({ body }, context) => embed(body, context),
 })

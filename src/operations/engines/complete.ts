@@ -13,6 +13,7 @@ export const completeWithEngine = operation<CompletionRequest, 'model'>({
   event: CompletionChunk,
   scope: 'model.request',
   bills: 'tokens',
+  repeats: true,
   worst: completionWorst,
   modelIn: 'path',
   run: ({ body }, context) => complete(limitedCompletion(body, context), context),

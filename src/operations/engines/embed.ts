@@ -12,6 +12,7 @@ export const embedWithEngine = operation<EmbeddingRequest, 'model'>({
   reply: EmbeddingList,
   scope: 'model.request',
   bills: 'tokens',
+  repeats: true,
   worst: inputWorst,
   modelIn: 'path',
   run: ({ body }, context) => embed(body, context),

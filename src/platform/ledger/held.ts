@@ -28,6 +28,7 @@ export class Held implements Reservation, Running {
   readonly #requestedModel: string
   readonly #endUser: string | null
   readonly #batch: boolean
+  readonly #variant: string | null
   readonly #clock: Clock
   readonly #nextId: (nowMs: number) => string
   readonly #end: (held: Held, outcome: Outcome) => Promise<void> | undefined
@@ -47,6 +48,7 @@ export class Held implements Reservation, Running {
     this.#requestedModel = intent.requestedModel
     this.#endUser = intent.endUser
     this.#batch = intent.batch
+    this.#variant = intent.isRepeat ? repeatVariant : null
     this.#clock = clock
     this.#nextId = nextId
     this.#end = end
@@ -103,7 +105,7 @@ export class Held implements Reservation, Running {
       requests: 1,
       quantity: quantity === null ? 0 : quantity.amount,
       unit: quantity === null ? null : quantity.unit,
-      variant: quantity === null ? null : quantity.variant,
+      variant: quantity === null ? this.#variant : quantity.variant,
       batch: this.#batch ? 1 : 0,
       cost_nano: known.costNano,
       reserved_nano: this.hold?.nano ?? 0,
@@ -123,5 +125,8 @@ interface Known {
   status: UsageTable['status']
   durationMs: number
 }
+
+/** How the ledger marks a reply that was there already. */
+const repeatVariant = 'cached reply'
 
 const nothingYet: Known = { input: 0, cached: 0, output: 0, quantity: null, costNano: 0, status: 'open', durationMs: 0 }

@@ -4,6 +4,7 @@ import type { Ids } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemTimers, type Timers } from '../../lib/timers.ts'
 import { type Store, usualSoonRows } from '../../store/store.ts'
+import { type Lowered, loweredBy, usualBatchDiscount } from '../prices/batch.ts'
 import { covers, type Price } from '../prices.ts'
 import type { Book, Hold, Purse } from './account.ts'
 import { Books } from './books.ts'
@@ -31,6 +32,8 @@ export interface LedgerOptions {
   reconcile: boolean
   /** Told when somebody has spent more than a soft limit. */
   notify?(notice: Notice): void
+  /** What is taken off the price for lines of batches, 0 to 1. Default 0.5. */
+  batchDiscount?: number
   /** How long a row waits before it is written, and a request before it gets a row while it runs. Default 15: a commit costs the process as much as some hundred requests. */
   periodMs?: number
   /** So many rows may wait for the store; beyond that new work is refused. Default: as many as the store takes before it holds others back. */
@@ -70,15 +73,17 @@ class RunningLedger implements OpenLedger {
   readonly #parts: Parts
   readonly strict: boolean
   readonly #notices: Notices | undefined
+  readonly #lowered: Lowered
   readonly #nextId: (nowMs: number) => string
   readonly #end = (held: Held, outcome: Outcome) => this.#settle(held, outcome)
   #running = 0
   #waiting: (() => void)[] = []
 
-  constructor(parts: Parts, { mode, notify }: LedgerOptions) {
+  constructor(parts: Parts, { mode, notify, batchDiscount = usualBatchDiscount }: LedgerOptions) {
     const { store, clock, log, ids } = parts
     this.#parts = parts
     this.strict = mode === 'strict'
+    this.#lowered = loweredBy(batchDiscount)
     this.#notices = notify === undefined ? undefined : new Notices({ store, clock, log, notify })
     this.#nextId = sortable(ids.make('usage'))
     parts.books.whenRead = () => this.#tellAll()
@@ -87,9 +92,10 @@ class RunningLedger implements OpenLedger {
 
   reserve(intent: Intent): Reservation | Promise<Reservation> {
     this.#parts.journal.admit()
-    const { price, name } = intent.target
-    if (price === null || !covers(price, intent.billed ?? null)) throw fault.modelNotPriced(name)
-    const book = this.#parts.books.of(intent.caller.organizationId)
+    const { price: whole, name } = intent.target
+    if (whole === null || !covers(whole, intent.billed ?? null)) throw fault.modelNotPriced(name)
+    const price = intent.batch ? this.#lowered(whole) : whole
+    const book = intent.isRepeat ? undefined : this.#parts.books.of(intent.caller.organizationId)
     return book === undefined ? this.#begin(intent, price) : this.#attempt({ intent, price, book })
   }
 

@@ -68,12 +68,49 @@ test('a row holds what was used and what it costs', async () => {
       unit: 'images',
       variant: '1024x1024 hd',
       batch: 1,
-      cost_nano: 6 * 1000 + 4 * 500 + 3 * 2000,
+      cost_nano: (6 * 1000 + 4 * 500 + 3 * 2000) / 2, // as a line of a batch
       reserved_nano: 0,
       status: 'ok',
       duration_ms: 12,
       created_at: november20,
     },
+  )
+})
+
+test('lines of batches cost less by what the settings say, and are held for as much less', async () => {
+  const rows: [batch: boolean, batchDiscount: number | undefined, costNano: number][] = [
+    [false, undefined, 16_000],
+    [true, undefined, 8000],
+    [true, 0.25, 12_000],
+    [true, 0, 16_000],
+    [true, 1, 0],
+    [false, 1, 16_000],
+  ]
+  for (const [batch, batchDiscount, costNano] of rows) {
+    await world.empty()
+    await world.limit({ subject: 'organization', hard: costNano })
+    const ledger = await world.open(batchDiscount === undefined ? {} : { batchDiscount })
+    const held = await ledger.reserve(intent(worst(10, 3), { batch }))
+    assert.equal(held.outputMax, null, JSON.stringify([batch, batchDiscount]))
+    held.settle(outcome(10, 3))
+    const [row] = await world.rows()
+    assert.deepEqual([row?.batch, row?.cost_nano], [batch ? 1 : 0, costNano])
+  }
+})
+
+test('a reply that was there already needs no money, and its row is marked', async () => {
+  await world.limit({ subject: 'organization', hard: 0 })
+  const ledger = await world.open()
+  assert.throws(() => ledger.reserve(intent(worst(10, 3))), refused)
+  const repeat = { isRepeat: true, endUser: 'anna' }
+  const held = now(ledger.reserve(intent(() => assert.fail('nothing is spent'), repeat)))
+  assert.equal(held.outputMax, null)
+  held.settle(outcome(0, 0))
+  const [row, ...others] = await world.rows()
+  assert.equal(others.length, 0)
+  assert.deepEqual(
+    [row?.variant, row?.unit, row?.requests, row?.end_user, row?.input_tokens, row?.cost_nano, row?.status],
+    ['cached reply', null, 1, 'anna', 0, 0, 'ok'],
   )
 })
 

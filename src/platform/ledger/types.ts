@@ -26,6 +26,8 @@ export interface Intent {
   /** The request's `user`. */
   endUser: string | null
   batch: boolean
+  /** Answered with a reply that was there already: no money is held for it, and its row is marked. */
+  isRepeat?: boolean
   /** What it is charged for, where that is not counted in tokens: a model may have a price for the one and not for the other. */
   billed?: Pick<Quantity, 'unit' | 'variant'>
   /** Asked for only when somebody's money is limited. */

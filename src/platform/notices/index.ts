@@ -1,8 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Ids } from '../../lib/ids.ts'
 import { describe, type Log } from '../../lib/log.ts'
-import type { Timers } from '../../lib/timers.ts'
+import type { Queue } from '../../store/queue/index.ts'
 import type { Store } from '../../store/store.ts'
+import { type Handler, NotAgain } from '../jobs/handler.ts'
 import type { Notice } from '../ledger/types.ts'
 import { Mailer, type MailOptions } from './mail.ts'
 import { recipientsOf, subjectNameOf } from './recipients.ts'
@@ -19,93 +20,87 @@ export interface Message {
   createdAt: number
 }
 
-/** A way to tell. @throws anything when it did not work; it is tried again */
-interface Way {
-  name: string
-  tell(message: Message): Promise<void>
-}
-
 export interface NoticeOptions {
   mail?: MailOptions | undefined
   webhook?: HookOptions | undefined
 }
 
 export interface TellPeople {
-  /** Returns at once; each way is tried again for about a day. */
+  /** Returns at once. Each way is a job of its own, tried again for about a day, also after the server has stopped in between. */
   tell(notice: Notice): void
-  /** Resolves when what is under way has arrived or failed. What waits for another try is told to the log and is lost. */
+  /** Who does these jobs. */
+  readonly handlers: readonly Handler[]
+  /** Resolves when what was told is on the disk or in the log. After the worker has ended. */
   close(): Promise<void>
 }
 
 /** Waits between tries, in milliseconds: a mail server that is down for a night hears of it in the morning. */
 const retryMs = [1000, 15_000, 120_000, 900_000, 3_600_000, 21_600_000, 43_200_000]
-/** So many are on their way at most; a flood beyond that is told to the log. */
-const underWayMax = 1000
+/** So many wait for each way at most; a flood beyond that is told to the log. */
+const waitingMax = 1000
 
 /** Tells by mail and webhook that money runs out. Without either it goes to the log alone. */
 export function makeNotices(
-  services: { store: Store; clock: Clock; ids: Ids; log: Log; timers: Timers },
+  services: { store: Store; queue: Queue; clock: Clock; ids: Ids; log: Log },
   { mail, webhook }: NoticeOptions,
 ): TellPeople {
-  const { store, clock, ids, log, timers } = services
+  const { store, queue, clock, ids, log } = services
   const mailer = mail && new Mailer(mail)
   const hook = webhook && new Hook(webhook, clock)
-  const ways: Way[] = []
-  if (mailer !== undefined)
-    ways.push({
-      name: 'mail',
-      tell: async message => mailer.send(message, await recipientsOf(store, message.notice)),
-    })
-  if (hook !== undefined) ways.push({ name: 'webhook', tell: message => hook.send(message) })
+  const handlers = [
+    wayOf('notice.mail', mailer && (async message => mailer.send(message, await recipientsOf(store, message.notice)))),
+    wayOf('notice.webhook', hook && ((message, signal) => hook.send(message, signal))),
+  ]
+  const kinds = [...(mail ? ['notice.mail'] : []), ...(webhook ? ['notice.webhook'] : [])]
   const running = new Set<Promise<void>>()
-  const waiting = new Map<() => void, Message>()
-  let closed = false
 
-  const attempt = (way: Way, message: Message, tries: number): void => {
-    const tried = way.tell(message).then(
-      () => log.info('notice.told', { id: message.id, way: way.name }),
-      (error: unknown) => {
-        const cause = describe(error)
-        const delayMs = retryMs[tries]
-        if (delayMs === undefined || closed) return log.error('notice.lost', { id: message.id, way: way.name, cause })
-        log.warn('notice.retried', { id: message.id, way: way.name, inMs: delayMs, cause })
-        const cancel = timers.after(delayMs, () => {
-          waiting.delete(cancel)
-          attempt(way, message, tries + 1)
+  const enqueue = async (notice: Notice, id: string) => {
+    const names = await subjectNameOf(store, notice)
+    const message: Message = { id, notice, ...names, createdAt: clock.now() }
+    for (const kind of kinds)
+      if ((await queue.countOpen(kind)) >= waitingMax) log.error('notice.lost', { id, kind, cause: 'too many wait' })
+      else
+        await queue.enqueue({
+          kind,
+          payload: message,
+          organizationId: notice.organizationId,
+          attemptsMax: retryMs.length + 1,
         })
-        waiting.set(cancel, message)
-      },
-    )
-    running.add(tried)
-    void tried.finally(() => running.delete(tried))
   }
 
   return {
+    handlers,
+
     tell(notice) {
       const id = ids.make('event')
       log.warn('notice', { id, ...notice })
-      if (ways.length === 0) return
-      if (running.size + waiting.size >= underWayMax) return log.error('notice.lost', { id, cause: 'too many wait' })
-      const named = subjectNameOf(store, notice).then(
-        names => {
-          for (const way of ways) attempt(way, { id, notice, ...names, createdAt: clock.now() }, 0)
-        },
-        (error: unknown) => log.error('notice.lost', { id, cause: describe(error) }),
+      if (kinds.length === 0) return
+      const enqueued = enqueue(notice, id).catch((error: unknown) =>
+        log.error('notice.lost', { id, cause: describe(error) }),
       )
-      running.add(named)
-      void named.finally(() => running.delete(named))
+      running.add(enqueued)
+      void enqueued.finally(() => running.delete(enqueued))
     },
 
     async close() {
-      closed = true
-      for (const [cancel, { id }] of waiting) {
-        cancel()
-        log.error('notice.lost', { id, cause: 'the server stopped before the next try' })
-      }
-      waiting.clear()
       while (running.size > 0) await Promise.all(running)
       mailer?.close()
       await hook?.close()
+    },
+  }
+}
+
+/** @param tell undefined where the settings no longer name this way: what still waits for it is given up */
+function wayOf(kind: string, tell: ((message: Message, signal: AbortSignal) => Promise<void>) | undefined): Handler {
+  return {
+    kind,
+    atOnce: 8,
+    retryMs,
+    async run({ job, signal, log }) {
+      const message = job.payload as Message // written by `tell` alone
+      if (tell === undefined) throw new NotAgain(`There is no ${kind} in the settings any more.`)
+      await tell(message, signal)
+      log.info('notice.told', { id: message.id, way: kind })
     },
   }
 }

@@ -26,12 +26,13 @@ export class Hook {
   }
 
   /** @throws Error when the receiver did not answer with 2xx; redirects are not followed */
-  async send(message: Message): Promise<void> {
+  async send(message: Message, signal: AbortSignal): Promise<void> {
     const body = JSON.stringify(eventOf(message))
     const timestamp = String(Math.floor(this.#clock.now() / 1000))
     const signature = createHmac('sha256', this.#key).update(`${message.id}.${timestamp}.${body}`).digest('base64')
     const reply = await request(this.#options.url, {
       method: 'POST',
+      signal,
       dispatcher: this.#agent,
       headers: {
         'content-type': 'application/json',

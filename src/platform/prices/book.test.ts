@@ -48,6 +48,14 @@ test('the preset knows a model by its name here, then by its name there, and giv
   assert.equal(prices.of('team', { nameThere: 'Qwen/Qwen3-32B' }), null)
 })
 
+test('what an upstream asks for all of its models gives way to the settings, and wins over the preset', async () => {
+  const prices = await pricesWith('classic')
+  const price = priceOf({ input: 9 })
+  assert.equal(prices.of('mine', { price }), own)
+  assert.equal(prices.of('gpt-4', { price }), price)
+  assert.equal(prices.of('other', { nameThere: 'x', price }), price)
+})
+
 test('a price counts from its date on, and the newest that has begun wins', async () => {
   const prices = await pricesWith('classic')
   const start = clock.now()

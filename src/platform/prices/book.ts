@@ -15,6 +15,8 @@ export interface Origin {
   readonly local?: boolean
   /** What it is called where it runs: the preset knows it by either name, the one here first. */
   readonly nameThere?: string
+  /** Of all models of that place, where nobody has set one for this model. */
+  readonly price?: Price
 }
 
 /** A price of the table. */
@@ -51,8 +53,8 @@ export interface Prices {
 }
 
 export interface PriceOptions {
-  /** Of `parlance.yaml`, by the model's name. */
-  settings: ReadonlyMap<string, Price>
+  /** By the model's name: of `parlance.yaml`, and of routes. */
+  settings: Pick<ReadonlyMap<string, Price>, 'get'>
   preset: 'none' | 'classic'
 }
 
@@ -73,10 +75,10 @@ export async function makePrices(
   const named: ReadonlyMap<string, Price> = preset === 'classic' ? classicPrices : new Map()
 
   return {
-    of(model, { local = false, nameThere = model } = {}) {
+    of(model, { local = false, nameThere = model, price } = {}) {
       const now = inEffect(dated.get(model), clock.now())
       if (now !== undefined) return now.price
-      return settings.get(model) ?? named.get(model) ?? named.get(nameThere) ?? (local ? free : null)
+      return settings.get(model) ?? price ?? named.get(model) ?? named.get(nameThere) ?? (local ? free : null)
     },
     list: () => listed(store),
     async set(model, price, fromAtMs = clock.now(), beside = []) {

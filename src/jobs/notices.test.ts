@@ -5,15 +5,17 @@ import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import OpenAI from 'openai'
 import { SMTPServer } from 'smtp-server'
-import { makeIds } from '../../lib/ids.ts'
-import { jsonLog } from '../../lib/log.ts'
-import { seededRandom } from '../../lib/random.ts'
-import { manualTime } from '../../lib/timers.ts'
-import { ensureHome } from '../home.ts'
-import type { Notice } from '../ledger/types.ts'
-import { makeModels } from '../models.ts'
-import { testServices } from '../services.fixture.ts'
-import { makeNotices, type NoticeOptions } from './index.ts'
+import { makeIds } from '../lib/ids.ts'
+import { jsonLog } from '../lib/log.ts'
+import { seededRandom, systemRandom } from '../lib/random.ts'
+import { manualTime } from '../lib/timers.ts'
+import { ensureHome } from '../platform/home.ts'
+import type { Notice } from '../platform/ledger/types.ts'
+import { makeModels } from '../platform/models.ts'
+import { makeNotices, type NoticeOptions } from '../platform/notices/index.ts'
+import { testServices } from '../platform/services.fixture.ts'
+import { makeQueue } from '../store/queue/index.ts'
+import { makeWorker } from './worker.ts'
 
 const services = await testServices(makeModels([], {}))
 const home = await ensureHome(services)
@@ -57,12 +59,25 @@ async function mailServer({ refuse = 0 } = {}) {
   }
 }
 
+/** Notices and the worker that sends them. */
 async function told(options: NoticeOptions, given: Notice[] = [notice], time = manualTime()) {
   const lines: string[] = []
   const log = jsonLog(line => lines.push(line), time.now)
-  const people = makeNotices({ ...services, ids: makeIds(seededRandom(4)), log, clock: time, timers: time }, options)
+  const ids = makeIds(systemRandom)
+  const queue = makeQueue({ store: services.store, clock: time, ids })
+  const people = makeNotices({ ...services, queue, ids, log, clock: time }, options)
+  const worker = makeWorker(
+    { queue, clock: time, timers: time, random: seededRandom(4), ids, log },
+    { handlers: people.handlers, alone: true },
+  )
   for (const one of given) people.tell(one)
-  return { people, lines, time }
+  await worker.start()
+  const close = async () => {
+    await worker.drain(30_000)
+    await people.close()
+  }
+  const seen = (event: string) => lines.filter(line => line.includes(`"${event}"`)).length
+  return { lines, time, close, seen }
 }
 
 const until = async (done: () => boolean) => {
@@ -71,8 +86,9 @@ const until = async (done: () => boolean) => {
 
 test('owners get a mail that says who has spent how much', async () => {
   const server = await mailServer()
-  const { people } = await told({ mail: { smtpUrl: server.url, from: 'Parlance <parlance@example.com>' } })
-  await people.close()
+  const { seen, close } = await told({ mail: { smtpUrl: server.url, from: 'Parlance <parlance@example.com>' } })
+  await until(() => seen('notice.told') === 1)
+  await close()
   await server.close()
   const [mail] = server.mails
   assert.deepEqual(mail?.to, ['olga@example.com'])
@@ -88,30 +104,38 @@ test('a name with line breaks adds no header to a mail', async () => {
   const server = await mailServer()
   const hostile = { ...notice, subject: 'end_user' as const, subjectId: 'x\r\nBcc: eve@example.com\r\n\r\nhello' }
   const mail = { smtpUrl: server.url, from: 'p@example.com', to: ['ops@example.com'] }
-  const { people } = await told({ mail }, [hostile])
-  await people.close()
+  const { seen, close } = await told({ mail }, [hostile])
+  await until(() => seen('notice.told') === 1)
+  await close()
   await server.close()
   assert.deepEqual(server.mails[0]?.to, ['ops@example.com'])
   assert.doesNotMatch(server.mails[0].data, /^Bcc:/m)
 })
 
-test('a mail that is refused is sent again, and what cannot be sent is told to the log', async () => {
+test('a mail that is refused is sent again, also by a server that starts later', async () => {
   const server = await mailServer({ refuse: 2 })
-  const { people, lines, time } = await told({ mail: { smtpUrl: server.url, from: 'p@example.com' } })
-  const seen = (event: string) => lines.filter(line => line.includes(event)).length
-  await until(() => seen('notice.retried') === 1)
-  time.advance(1000)
-  await until(() => seen('notice.retried') === 2)
-  time.advance(15_000)
-  await until(() => server.mails.length === 1)
-  await people.close()
-  await server.close()
-  assert.equal(seen('notice.lost'), 0)
+  const mail = { smtpUrl: server.url, from: 'p@example.com' }
+  const first = await told({ mail })
+  await until(() => first.seen('job.retried') === 1)
+  first.time.advance(1000)
+  await until(() => first.seen('job.retried') === 2)
+  await first.close()
+  assert.equal(server.mails.length, 0)
 
-  const nobody = await told({ mail: { smtpUrl: server.url, from: 'p@example.com' } })
-  await until(() => nobody.lines.some(line => line.includes('notice.retried')))
-  await nobody.people.close()
-  assert.equal(nobody.lines.filter(line => line.includes('notice.lost')).length, 1)
+  const second = await told({ mail }, [], manualTime(first.time.now() + 15_000))
+  await until(() => server.mails.length === 1)
+  await until(() => second.seen('notice.told') === 1)
+  await second.close()
+  await server.close()
+})
+
+test('what cannot be sent is kept, and given up when the settings no longer name its way', async () => {
+  const nobody = await told({ mail: { smtpUrl: 'smtp://127.0.0.1:1', from: 'p@example.com', to: [] } })
+  await until(() => nobody.seen('job.retried') === 1)
+  const elsewhere = await told({}, [], manualTime(nobody.time.now() + 60_000))
+  await until(() => elsewhere.seen('job.dead') === 1)
+  await elsewhere.close()
+  await nobody.close()
 })
 
 test('a webhook gets a signed event that the official client verifies', async () => {
@@ -125,13 +149,18 @@ test('a webhook gets a signed event that the official client verifies', async ()
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
   const secret = `whsec_${Buffer.from('a secret of the receiver').toString('base64')}`
   const time = manualTime(Date.now())
-  const { people, lines } = await told({ webhook: { url, secret } }, [notice], time)
+  const { seen, close } = await told({ webhook: { url, secret } }, [notice], time)
   for (const [round, delayMs] of [1000, 15_000].entries()) {
-    await until(() => lines.filter(line => line.includes('notice.retried')).length === round + 1)
+    await until(() => seen('job.retried') === round + 1)
+    await new Promise(resolve => setImmediate(resolve))
     time.advance(delayMs)
   }
-  await until(() => requests.length === 3)
-  await people.close()
+  await until(() => {
+    time.advance(1)
+    return seen('notice.told') === 1
+  })
+  assert.equal(requests.length, 3)
+  await close()
   server.close()
   assert.equal(new Set(requests.map(({ headers }) => headers['webhook-id'])).size, 1, 'the same event each time')
   const { headers, body } = requests[2]!
@@ -152,8 +181,7 @@ test('a webhook gets a signed event that the official client verifies', async ()
 })
 
 test('without a way to tell, the log hears of it', async () => {
-  const { people, lines } = await told({})
-  await people.close()
-  assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /"notice"/)
+  const { seen, close, lines } = await told({})
+  await close()
+  assert.deepEqual([seen('notice'), lines.length], [1, 1])
 })

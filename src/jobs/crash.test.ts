@@ -1,0 +1,3 @@
+import { crashRounds } from './crash.rounds.ts'
+
+crashRounds(2, 20)
