@@ -40,6 +40,7 @@ Usage: parlance [command] [options]
   upstream list|add|set|test|show|rm        Servers that answer for models.
   route list|add|show|rm   Which of them answers for which model.
   files list|upload|show|download|rm        What programs have stored, for batches, assistants ...
+  batches create|list|show|watch|cancel     Files of requests that are worked off at a lower price.
                            \`parlance help COMMAND\` says more about each of these.
   pull MODEL               Fetch a GGUF model: OWNER/REPOSITORY[:FILE or quantisation] of
                            the hub, or an https address. Goes on after a break.
@@ -78,6 +79,7 @@ const commands: Record<string, () => Promise<Command>> = {
   upstream: () => import('./commands/upstream.ts'),
   route: () => import('./commands/route.ts'),
   files: () => import('./commands/files.ts'),
+  batches: () => import('./commands/batches.ts'),
   pull: () => import('./commands/pull.ts'),
   models: () => import('./commands/models.ts'),
   ps: () => import('./commands/ps.ts'),

@@ -14,9 +14,15 @@ const smallBodyBytes = 65_536
 /** Gives up a body that does not come in time. Small ones are not worth a timer: Node's own bound is enough for them. */
 export function hurry(request: IncomingMessage, timeoutMs: number): void {
   if (request.complete || announcedBytes(request) <= smallBodyBytes) return
-  const timer = setTimeout(() => request.socket.destroy(), timeoutMs)
-  const stop = () => clearTimeout(timer)
-  request.once('end', stop).once('close', stop)
+  const { socket } = request
+  const timer = setTimeout(() => socket.destroy(), timeoutMs)
+  timer.unref() // the end of the server waits for nobody's body
+  const stop = () => {
+    clearTimeout(timer)
+    socket.off('close', stop)
+  }
+  request.once('end', stop)
+  socket.once('close', stop) // a request whose body was refused does not tell of its own end
 }
 
 /** How long the rest of a refused body is still taken in. */

@@ -55,7 +55,7 @@ export async function* outputOf(client: OpenAI, fileId: string | null | undefine
   if (fileId === null || fileId === undefined) return
   const { body } = await client.files.content(fileId)
   assert.ok(body)
-  for await (const line of createInterface({ input: Readable.fromWeb(body), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of createInterface({ input: Readable.from(body), crlfDelay: Number.POSITIVE_INFINITY })) {
     yield JSON.parse(line)
   }
 }

@@ -86,6 +86,18 @@ test('files for fine-tuning and batches are JSON lines, and the first wrong line
   assert.deepEqual(await door.blobsOnDisk(0), [])
 })
 
+test('a line of 10 MB is refused by its number, and leaves nothing', async () => {
+  const roomy = await openFiles({ quotaBytes: 100_000_000, fileBytesMax: 50_000_000 })
+  try {
+    const reply = await roomy.upload(`{"a":1}\n{"a":"${'x'.repeat(10_000_000)}"}\n{}`, { purpose: 'batch' })
+    assertError(reply, 400, { param: 'file', code: 'invalid_jsonl' })
+    assert.match(reply.body.error.message, /Line 2: The line is too long/)
+    assert.deepEqual(await roomy.blobsOnDisk(0), [])
+  } finally {
+    await roomy.close()
+  }
+})
+
 test('a file expires when it is to, those for batches after 30 days, and others never', async () => {
   const hour = { 'expires_after[anchor]': 'created_at', 'expires_after[seconds]': '3600' }
   const [short, batch, never] = [

@@ -13,8 +13,8 @@ const heldBytesMax = 65_536
 export type Ending = { fault: Fault | undefined }
 
 /**
- * A stream between the upstream and a sink. It is `started` with the first event of the reply, so that everything that goes wrong before still
- * becomes an ordinary error; from `run` on the bytes flow, and a sink that does not take more makes the upstream wait.
+ * A stream between the upstream and a sink. It is `started` with the first event of the reply, so that everything that goes wrong
+ * before still becomes an ordinary error; from `run` on the bytes flow, and a sink that does not take more makes the upstream wait.
  */
 export class Flow implements BodyReader {
   readonly #exchange: Exchange

@@ -25,9 +25,9 @@ export interface Counted {
 /**
  * What one request has spent, told to the meter as it is known.
  *
- * The upstream's own usage counts, and the last word of it, as far as it can be true. Until it comes, each event with content counts as one token, as servers
- * send one token an event. When it never comes (a server that sends none, a stream that ends early), prompt and reply are counted
- * with the tokenizer of the upstream's model, when the exchange is over: the usual request pays nothing for that.
+ * The upstream's own usage counts, and the last word of it, as far as it can be true. Until it comes, each event with content counts
+ * as one token, as servers send one token an event. When it never comes (a server that sends none, a stream that ends early), prompt
+ * and reply are counted with the tokenizer of the upstream's model, when the exchange is over: the usual request pays nothing for that.
  */
 export class Tally {
   readonly #counted: Counted

@@ -19,8 +19,10 @@ export interface JournalOptions {
   flushMs?: number
 }
 
-/** Bytes that wait for the disk; whoever adds more waits. */
-const waitingBytesMax = 4_194_304
+/** Bytes that wait for the disk; whoever adds more waits. There are two blocks of so many: one is filled while the other is written. */
+const blockBytes = 1_048_576
+/** A head is shorter. */
+const headBytesMax = 128
 
 /**
  * What the lines of a batch have come to, one record for each, in files that only grow; written together and then flushed, so that
@@ -36,8 +38,8 @@ export class Journal {
   readonly #done: LineSet
   /** What is on the disk. */
   readonly sums: Sums
-  #waiting: { bytes: Buffer; entry: Entry }[] = []
-  #waitingBytes = 0
+  #filling = new Block()
+  #spare = new Block()
   #ownBytes = 0
   #flushing: Promise<void> | undefined
   #failure: Error | undefined
@@ -78,13 +80,8 @@ export class Journal {
   async add(entry: Entry, text: string): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     if (!this.#done.add(entry.line)) throw new Error(`Line ${entry.line} of a batch was answered twice.`)
-    const body = Buffer.from(`${text}\n`)
-    const { line, input, cached, output, reasoning } = entry
-    const head = `${line} ${letterOf(entry)} ${input} ${cached} ${output} ${reasoning} ${body.length} ${crc32(body)}\n`
-    const bytes = Buffer.concat([Buffer.from(head), body])
-    this.#waiting.push({ bytes, entry })
-    this.#waitingBytes += bytes.length
-    if (this.#waitingBytes > waitingBytesMax) return this.flush()
+    this.#filling.add(entry, `${text}\n`)
+    if (this.#filling.bytes > blockBytes) return this.flush()
     this.#cancelTimer ??= this.#options.timers.after(this.#options.flushMs ?? 100, () => {
       this.flush().catch(() => {}) // kept, and told to whoever adds or flushes next
     })
@@ -94,7 +91,7 @@ export class Journal {
   async flush(): Promise<void> {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    while (this.#waiting.length > 0 || this.#flushing !== undefined) {
+    while (this.#filling.entries.length > 0 || this.#flushing !== undefined) {
       if (this.#failure !== undefined) throw this.#failure
       this.#flushing ??= this.#flush().finally(() => {
         this.#flushing = undefined
@@ -104,7 +101,7 @@ export class Journal {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** The lines of all replies, or of all errors; each once. Read after `flush`. */
+  /** The lines of all replies, or of all errors; each once, and there until the next is asked for. Read after `flush`. */
   async *lines(ok: boolean): AsyncGenerator<Buffer> {
     const seen = new LineSet(this.#options.linesMax)
     const own = { path: join(this.#options.folder, nameOf(this.#options.fence)), bytes: this.#ownBytes }
@@ -120,22 +117,73 @@ export class Journal {
   }
 
   async #flush(): Promise<void> {
-    const taken = this.#waiting
-    this.#waiting = []
-    this.#waitingBytes = 0
+    const full = this.#filling
+    this.#filling = this.#spare
+    this.#spare = full
     try {
-      await this.#own.appendFile(Buffer.concat(taken.map(({ bytes }) => bytes)))
+      for (const piece of full.pieces()) await this.#own.appendFile(piece)
       await this.#own.datasync()
     } catch (error) {
       // How much of it was written is not known: the next holder reads what is whole.
       this.#failure = onDisk(error)
       throw this.#failure
     }
-    for (const { bytes, entry } of taken) {
-      this.#ownBytes += bytes.length
-      this.sums.add(entry)
-    }
+    for (const entry of full.entries) this.sums.add(entry)
+    this.#ownBytes += full.bytes
+    full.clear()
   }
+}
+
+/**
+ * Records that wait for the disk, as the bytes they will be there: what was a text until now is garbage at once, and the memory of a
+ * block is used again and again. Only what is longer than a block is kept by itself.
+ */
+class Block {
+  readonly #bytes = Buffer.allocUnsafeSlow(blockBytes)
+  #used = 0
+  #beyond: Buffer[] = []
+  #beyondBytes = 0
+  entries: Entry[] = []
+
+  get bytes(): number {
+    return this.#used + this.#beyondBytes
+  }
+
+  add(entry: Entry, text: string): void {
+    this.entries.push(entry)
+    const bodyBytes = Buffer.byteLength(text)
+    if (this.#beyond.length > 0 || this.#used + headBytesMax + bodyBytes > blockBytes) {
+      const body = Buffer.from(text)
+      const record = Buffer.concat([Buffer.from(headOf(entry, body)), body])
+      this.#beyond.push(record)
+      this.#beyondBytes += record.length
+      return
+    }
+    // The head tells of the body, and stands in front of it: the body goes where it does not yet stand in the way.
+    const at = this.#used + headBytesMax
+    this.#bytes.write(text, at)
+    const head = headOf(entry, this.#bytes.subarray(at, at + bodyBytes))
+    this.#used += this.#bytes.write(head, this.#used, 'latin1')
+    this.#bytes.copyWithin(this.#used, at, at + bodyBytes)
+    this.#used += bodyBytes
+  }
+
+  *pieces(): Generator<Buffer> {
+    yield this.#bytes.subarray(0, this.#used)
+    yield* this.#beyond
+  }
+
+  clear(): void {
+    this.#used = 0
+    this.#beyond = []
+    this.#beyondBytes = 0
+    this.entries = []
+  }
+}
+
+function headOf(entry: Entry, body: Buffer): string {
+  const { line, input, cached, output, reasoning } = entry
+  return `${line} ${letterOf(entry)} ${input} ${cached} ${output} ${reasoning} ${body.length} ${crc32(body)}\n`
 }
 
 /** Removes what the journal of a batch has left. */

@@ -53,7 +53,7 @@ const lineFeed = 0x0a
 
 /**
  * The records of one file of a journal, up to the first that is not whole.
- * @param bytesMax how much of the file counts. @returns with each where it ends
+ * @param bytesMax how much of the file counts. @returns with each where it ends; its body is there until the next one is asked for
  */
 export async function* readEntries(
   path: string,
@@ -87,11 +87,14 @@ function parsed(head: string): { entry: Entry; length: number; crc: number } | u
   }
 }
 
-/** Reads a file from its beginning, in pieces. */
+/** Reads a file from its beginning, through one buffer: what it gives is there until it is asked for more. */
 class BoundedReader {
   readonly #file: Awaited<ReturnType<typeof open>>
   readonly #bytesMax: number
-  #buffer = Buffer.alloc(0)
+  #buffer = Buffer.allocUnsafeSlow(readBytes)
+  /** What of the buffer was read and not taken yet. */
+  #start = 0
+  #end = 0
   #read = 0
 
   static async open(path: string, bytesMax: number): Promise<BoundedReader> {
@@ -105,27 +108,30 @@ class BoundedReader {
 
   /** How far was taken. */
   get at(): number {
-    return this.#read - this.#buffer.length
+    return this.#read - this.#left
+  }
+
+  get #left(): number {
+    return this.#end - this.#start
   }
 
   /** A line without its end; undefined when there is none so short. */
   async line(bytesMax: number): Promise<string | undefined> {
-    let end = this.#buffer.indexOf(lineFeed)
-    while (end === -1 && this.#buffer.length <= bytesMax && (await this.#more(readBytes)))
-      end = this.#buffer.indexOf(lineFeed)
-    if (end === -1 || end > bytesMax) return undefined
-    const text = this.#buffer.toString('latin1', 0, end)
-    this.#buffer = this.#buffer.subarray(end + 1)
+    const found = () => this.#buffer.subarray(this.#start, this.#end).indexOf(lineFeed)
+    let length = found()
+    while (length === -1 && this.#left <= bytesMax && (await this.#more())) length = found()
+    if (length === -1 || length > bytesMax) return undefined
+    const text = this.#buffer.toString('latin1', this.#start, this.#start + length)
+    this.#start += length + 1
     return text
   }
 
   /** So many bytes; undefined when there are fewer. */
   async take(bytes: number): Promise<Buffer | undefined> {
     if (bytes > this.#bytesMax - this.at) return undefined
-    while (this.#buffer.length < bytes)
-      if (!(await this.#more(Math.max(readBytes, bytes - this.#buffer.length)))) return undefined
-    const taken = this.#buffer.subarray(0, bytes)
-    this.#buffer = this.#buffer.subarray(bytes)
+    while (this.#left < bytes) if (!(await this.#more())) return undefined
+    const taken = this.#buffer.subarray(this.#start, this.#start + bytes)
+    this.#start += bytes
     return taken
   }
 
@@ -133,14 +139,23 @@ class BoundedReader {
     return this.#file.close()
   }
 
-  async #more(bytes: number): Promise<boolean> {
-    const length = Math.min(bytes, this.#bytesMax - this.#read)
+  async #more(): Promise<boolean> {
+    this.#makeRoom()
+    const length = Math.min(this.#buffer.length - this.#end, this.#bytesMax - this.#read)
     if (length <= 0) return false
-    // What the head of a damaged record says is not believed: a piece is as large as what is really there.
-    const piece = Buffer.allocUnsafe(Math.min(length, 16_777_216))
-    const { bytesRead } = await this.#file.read(piece, 0, piece.length, this.#read)
+    const { bytesRead } = await this.#file.read(this.#buffer, this.#end, length, this.#read)
     this.#read += bytesRead
-    if (bytesRead > 0) this.#buffer = Buffer.concat([this.#buffer, piece.subarray(0, bytesRead)])
+    this.#end += bytesRead
     return bytesRead > 0
+  }
+
+  /** What the head of a damaged record says is not believed: the buffer grows with what is really there. */
+  #makeRoom(): void {
+    const isFull = this.#left === this.#buffer.length
+    const next = isFull ? Buffer.allocUnsafeSlow(this.#buffer.length * 2) : this.#buffer
+    this.#buffer.copy(next, 0, this.#start, this.#end)
+    this.#end = this.#left
+    this.#start = 0
+    this.#buffer = next
   }
 }
