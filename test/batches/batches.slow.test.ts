@@ -88,11 +88,11 @@ describe('batches through the official client', { timeout: 240_000 }, () => {
   })
 })
 
-test('20 kills in the middle of batches lose no line, answer none twice, and leave no batch stuck', {
+test('10 kills in the middle of batches lose no line, answer none twice, and leave no batch stuck', {
   timeout: 240_000,
 }, async t => {
   const batches = batchKills()
-  await killRounds({ rounds: 20, seed: 11, doings: [batches], killWithinMs: 400 })
+  await killRounds({ rounds: 10, seed: 11, doings: [batches], killWithinMs: 400 })
   t.diagnostic(`${batches.count()} batches`)
-  assert.ok(batches.count() >= 20, `${batches.count()} batches`)
+  assert.ok(batches.count() >= 10, `${batches.count()} batches`)
 })

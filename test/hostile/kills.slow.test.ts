@@ -5,7 +5,7 @@ import { fileKills } from '../files/kills.ts'
 import { killRounds } from '../support/kills.ts'
 import { keyKills, limitKills } from './kills.ts'
 
-const rounds = Number(process.env.PARLANCE_KILL_ROUNDS ?? 60)
+const rounds = Number(process.env.PARLANCE_KILL_ROUNDS ?? 100)
 const seed = Number(process.env.PARLANCE_KILL_SEED ?? 19)
 
 test(`${rounds} kills in the middle of uploads, batches, keys and limits: nothing lost, doubled or half written`, {

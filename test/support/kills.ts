@@ -74,7 +74,7 @@ export async function killRounds({
     for (let round = 0; round < rounds; round++) {
       const running = await start()
       try {
-        for (const each of doings) await each.check(running)
+        await checked(running, doings, `round ${round}`)
         await workAndKill(running, doings, chance.next() * killWithinMs)
       } finally {
         await running[Symbol.asyncDispose]()
@@ -83,12 +83,21 @@ export async function killRounds({
     }
     const last = await start()
     try {
-      for (const each of doings) await each.check(last)
+      await checked(last, doings, 'after the last round')
     } finally {
       await last.stop()
     }
   } finally {
     await rm(folder, { recursive: true })
+  }
+}
+
+/** @throws Error with what the server has printed, beside what was wrong */
+async function checked(product: Product, doings: readonly Round[], when: string): Promise<void> {
+  try {
+    for (const each of doings) await each.check(product)
+  } catch (error) {
+    throw new Error(`${when}: ${error}\n${product.printed().stderr.slice(-4000)}`, { cause: error })
   }
 }
 
