@@ -73,18 +73,18 @@ export class Replies {
     else if (!reply.raw.writableEnded) reply.raw.end(`data: ${rendered(reason, request, this.#log).body}\n\n`)
   }
 
-  /** Resolves when the whole reply was handed over, a stream with all its events. */
-  async write(outcome: Reply, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal): Promise<void> {
+  /** Resolves when the whole reply was handed over, a stream with all its events. No promise where that is so at once. */
+  write(outcome: Reply, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal): Promise<void> | undefined {
     const { headers = [], status = 200 } = outcome
-    if (outcome.kind === 'json') return this.json(request, reply, status, JSON.stringify(outcome.value), headers)
-    if (outcome.kind === 'bytes') return this.json(request, reply, status, outcome.bytes, headers)
+    if (outcome.kind === 'json' || outcome.kind === 'bytes') {
+      const body = outcome.kind === 'json' ? JSON.stringify(outcome.value) : outcome.bytes
+      this.json(request, reply, status, body, headers)
+      return undefined
+    }
     if (outcome.kind === 'content') return this.#content(outcome, request, reply, signal)
     reply.hijack()
     reply.raw.writeHead(200, this.#headers(request).concat(streamHeaders, headers))
-    if (outcome.kind === 'relay') {
-      await outcome.pipe(sinkOf(reply.raw))
-      return
-    }
+    if (outcome.kind === 'relay') return outcome.pipe(sinkOf(reply.raw)).then(() => undefined)
     return writeEvents(reply.raw, outcome.events, signal, error => rendered(error, request, this.#log).body)
   }
 

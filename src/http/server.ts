@@ -222,17 +222,14 @@ async function answer(operation: Operation, door: Door, request: FastifyRequest,
   try {
     const { signal } = leaving
     form = operation.form === undefined ? undefined : await formOf(operation, door, request, signal)
-    const asked = askedOf(operation, door, request, {
-      signal,
-      ...(form && { form }),
-      ...(route && { route, explains }),
-    })
+    const asked = askedOf(operation, door, request, { signal, form, route, explains })
     const { body } = asked
     const name = onceName(operation, request, body)
     if (name === undefined) {
       const outcome = await execute(operation, asked, services)
       if (outcome.kind === 'json' || outcome.kind === 'bytes') leaving.signal.throwIfAborted() // it may be cut short
-      await replies.write(dialect.reply(outcome, operation, body), request, reply, leaving.signal)
+      const writing = replies.write(dialect.reply(outcome, operation, body), request, reply, leaving.signal)
+      if (writing !== undefined) await writing
     } else {
       leaves = false
       const content = form === undefined ? [bytesOf(request)] : [JSON.stringify(form.fields), form.file.staged.sha256]
@@ -248,7 +245,7 @@ async function answer(operation: Operation, door: Door, request: FastifyRequest,
     if (reply.raw.headersSent) services.log.error('stream.broken', { requestId: id, cause: describe(error) })
     else replies.error(error, request, reply)
   } finally {
-    await form?.discard()
+    if (form !== undefined) await form.discard()
     unwatch()
     running.leave(place)
     if (leaving.signal.reason instanceof Fault) replies.broken(leaving.signal.reason, request, reply)
@@ -286,25 +283,27 @@ function askedOf(
   operation: Operation,
   { operations }: Door,
   request: FastifyRequest,
-  { form, ...more }: Pick<Asked, 'signal' | 'route' | 'explains'> & { form?: TakenForm },
+  { signal, form, route, explains }: Pick<Asked, 'signal' | 'route' | 'explains'> & { form: TakenForm | undefined },
 ): Asked {
   const params = request.params as Record<string, string>
-  const given = () => form?.fields ?? readBody(request)
-  const body = operation.body === undefined ? undefined : dialectOf(request.url).body(given(), params)
-  if (Object.values(params).includes('')) throw unknownRoute(request.method, request.url, operations)
+  const given = operation.body === undefined ? undefined : (form?.fields ?? readBody(request))
+  const body = given === undefined ? undefined : dialectOf(request.url).body(given, params)
+  for (const name in params) if (params[name] === '') throw unknownRoute(request.method, request.url, operations)
   const ip = isIP(request.ip) > 0 ? request.ip : (request.socket.remoteAddress ?? null)
   return {
     body,
-    ...(form && { file: form.file }),
+    file: form?.file,
     bytes: bytesOf(request).length,
     params,
     query: operation.query === undefined ? {} : readQuery(request.raw.url, operation.query),
     caller: request.caller!,
     from: { ip, userAgent: request.headers['user-agent'] ?? null, requestId: request.id },
-    ...(request.visit !== undefined && { visit: request.visit }),
+    visit: request.visit,
     wants: 'bytes',
     cacheControl: request.headers['cache-control'],
-    ...more,
+    signal,
+    route,
+    explains,
   }
 }
 

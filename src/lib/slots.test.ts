@@ -33,3 +33,13 @@ test('all may leave while they are gone through', () => {
   for (const { place } of slots.all()) slots.leave(place)
   assert.deepEqual(slots.all(), [])
 })
+
+test('nobody is there before the first has entered and after the last has left', () => {
+  const slots = new Slots<object>()
+  assert.ok(slots.isEmpty)
+  const [first, second] = [slots.enter({}), slots.enter({})]
+  slots.leave(first)
+  assert.ok(!slots.isEmpty)
+  slots.leave(second)
+  assert.ok(slots.isEmpty)
+})

@@ -21,6 +21,10 @@ export class Slots<Item extends object> {
     this.#free.push(place)
   }
 
+  get isEmpty(): boolean {
+    return this.#free.length === this.#items.length
+  }
+
   /** All that are there now, in no order; they may leave meanwhile. */
   all(): Item[] {
     return this.#items.filter(item => item !== undefined)

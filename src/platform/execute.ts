@@ -56,7 +56,7 @@ export interface Services {
 export interface Request {
   body: unknown
   /** Of an operation that takes a form: the file that came with the fields, which then are the `body`. */
-  file?: TakenFile
+  file?: TakenFile | undefined
   /** Of the body as JSON; what a limited purse is first held against. */
   bytes: number
   params: Record<string, string>
@@ -64,7 +64,7 @@ export interface Request {
   query: Readonly<Record<string, unknown>>
   caller: Caller
   from: Origin
-  visit?: Visit
+  visit?: Visit | undefined
   /** Aborted when the caller leaves. */
   signal: AbortSignal
   /** `bytes`: a reply that already is bytes may come as such. `values`: the door wants objects (the terminal). */
@@ -72,9 +72,9 @@ export interface Request {
   /** The header of this name: whether a kept reply will do, and how old. */
   cacheControl?: string | undefined
   /** Filled in on the way, where somebody wants to know it. */
-  route?: Route
+  route?: Route | undefined
   /** The reply's headers say which way the request went; with `route`. */
-  explains?: boolean
+  explains?: boolean | undefined
   /** A line of a batch: it is charged as such, and no batch makes way for it. */
   batch?: true
   /** Called when everything was checked and the work begins. */
@@ -94,7 +94,7 @@ export async function execute(operation: Operation, asked: Request, services: Se
   authorize(request.caller, operation.scope, operation.projectOwners === true ? request.params.project_id : undefined)
   if (operation.body !== undefined) checkBody(operation.body, request.body, operation.strict)
   if (operation.query !== undefined) checkQuery(operation.query, request.query)
-  if (operation.bills === 'tokens') return charged(operation, request, services)
+  if (operation.bills === 'tokens') return await charged(operation, request, services)
   const { body, params, query } = request
   request.begun?.()
   if (operation.form === undefined) return operation.run({ body, params, query }, context(request, services))
@@ -104,11 +104,11 @@ export async function execute(operation: Operation, asked: Request, services: Se
 
 async function charged(operation: ModelOperation, request: Request, services: Services): Promise<Reply> {
   const body = request.body as BilledBody // `check` has seen `model`: every operation that bills tokens requires it
-  const around = context(request, services)
-  const work: Work = { operation, request, body, around, target: around.models.resolve(body.model) }
+  const models = allowedModels(services.models, request.caller)
+  const work: Work = { operation, request, body, models, target: models.resolve(body.model) }
   if (request.batch !== true) services.batches.noticed(work.target.name)
   const ttlMs = operation.repeats === true ? services.responses?.ttlMsOf(work.target) : undefined
-  const route = request.explains === true ? around.route : undefined
+  const route = request.explains === true ? request.route : undefined
   try {
     const reply = await (ttlMs === undefined ? started(work, services) : repeated(work, ttlMs, services))
     return route === undefined ? reply : explained(reply, route)
@@ -123,16 +123,17 @@ interface Work {
   operation: ModelOperation
   request: Request
   body: BilledBody
-  around: Context
+  models: Models
   target: Target
 }
 
-async function started(work: Work, services: Services): Promise<Reply> {
-  const { request } = work
+function started(work: Work, services: Services): Promise<Reply> {
+  const begin = (charge: Charge) => {
+    work.request.begun?.()
+    return run(work, charge, work.request.signal, services)
+  }
   const opened = Charge.open(intentOf(work), services)
-  const charge = opened instanceof Promise ? await opened : opened
-  request.begun?.()
-  return run(work, charge, request.signal)
+  return opened instanceof Promise ? opened.then(begin) : begin(opened)
 }
 
 /** Answered with a reply that was kept, where there is one. */
@@ -143,13 +144,13 @@ function repeated(work: Work, ttlMs: number, services: Services): Promise<Reply>
     {
       ...{ intent: intentOf(work), body, ttlMs, cacheControl, wants, signal },
       begun: () => request.begun?.(),
-      run: (charge, runs) => run(work, charge, runs),
+      run: (charge, runs) => run(work, charge, runs, services),
     },
     services,
   )
 }
 
-function intentOf({ operation, request, body, around, target }: Work): Intent {
+function intentOf({ operation, request, body, models, target }: Work): Intent {
   const { caller, bytes, signal } = request
   let worst: Worst | undefined
   return {
@@ -160,7 +161,7 @@ function intentOf({ operation, request, body, around, target }: Work): Intent {
     endUser: body.user ?? body.safety_identifier ?? null,
     batch: request.batch === true,
     worst() {
-      worst ??= operation.worst(body, { bytes, target, models: around.models, signal })
+      worst ??= operation.worst(body, { bytes, target, models, signal })
       return worst
     },
   }
@@ -168,15 +169,17 @@ function intentOf({ operation, request, body, around, target }: Work): Intent {
 
 /** @param signal of the run, which may outlive its caller */
 async function run(
-  { operation, request, body, around, target }: Work,
+  { operation, request, body, models, target }: Work,
   charge: Charge,
   signal: AbortSignal,
+  services: Services,
 ): Promise<Reply> {
   const { params, query } = request
   try {
     const { meter, outputMax } = charge
-    const reply = await operation.run({ body, params, query }, { ...around, signal, target, meter, outputMax })
-    return await settledReply(reply, charge, signal)
+    const around = { ...contextWith(models, request, services), signal, target, meter, outputMax }
+    const settled = settledReply(await operation.run({ body, params, query }, around), charge, signal)
+    return settled instanceof Promise ? await settled : settled
   } catch (error) {
     await charge.settle(signal.aborted ? 'cancelled' : 'failed')
     throw error instanceof Fault ? error : fault.internal(error)
@@ -215,17 +218,24 @@ function named(request: Request): Request {
   return { ...request, body: { ...body, model } }
 }
 
-function context({ caller, from, visit, signal, wants, route }: Request, services: Services): Context {
-  const { store, files, keys, ledger, limits, prices, startingCredit, signIn, clock, ids, random, log } = services
-  const { upstreams, routes, batches } = services
-  const models = allowedModels(services.models, caller)
+const context = (request: Request, services: Services): Context =>
+  contextWith(allowedModels(services.models, request.caller), request, services)
+
+/** All fields in one literal, whatever there is to say in them: it is made for every request, and objects that grow are slow. */
+function contextWith(
+  models: Models,
+  { caller, from, visit, signal, wants, route }: Request,
+  services: Services,
+): Context {
+  const { upstreams, routes, store, files, batches, keys, ledger, limits } = services
+  const { prices, startingCredit, signIn, clock, ids, random, log } = services
   return {
     caller,
     from,
     visit,
     signal,
     wants,
-    ...(route !== undefined && { route }),
+    route,
     models,
     upstreams,
     routes,

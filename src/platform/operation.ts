@@ -136,7 +136,7 @@ export interface Context {
   signal: AbortSignal
   log: Log
   /** Filled in on the way, where somebody wants to know which one the request took. */
-  route?: Route
+  route?: Route | undefined
 }
 
 export interface ModelContext extends Context {

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { Fault } from '../lib/faults.ts'
 import { describe, type Log } from '../lib/log.ts'
+import { Slots } from '../lib/slots.ts'
 import type { Caller } from './access.ts'
 import type { Claims } from './callers.ts'
 
@@ -42,7 +43,7 @@ export class Watched {
   readonly #lookUp: (id: string) => Promise<Caller | undefined>
   readonly #over: () => Fault
   readonly #log: Log
-  readonly #running = new Map<string, Set<(reason: Fault) => void>>()
+  readonly #running = new Map<string, Slots<(reason: Fault) => void>>()
   #timer: NodeJS.Timeout | undefined
 
   /** @param over what running requests are told when `lookUp` finds nobody any more */
@@ -52,21 +53,26 @@ export class Watched {
     this.#log = log
   }
 
+  /** @returns how to stop, once */
   add(id: string, ended: (reason: Fault) => void): () => void {
-    const waiting = this.#running.get(id) ?? new Set()
-    this.#running.set(id, waiting.add(ended))
+    let waiting = this.#running.get(id)
+    if (waiting === undefined) {
+      waiting = new Slots()
+      this.#running.set(id, waiting)
+    }
+    const place = waiting.enter(ended)
     this.#timer ??= setInterval(() => this.look(), trustMs).unref()
     return () => {
-      waiting.delete(ended)
-      if (waiting.size === 0 && this.#running.get(id) === waiting) this.#running.delete(id)
+      waiting.leave(place)
     }
   }
 
   look(): void {
+    for (const [id, waiting] of this.#running) if (waiting.isEmpty) this.#running.delete(id)
     if (this.#running.size === 0) this.close()
     for (const [id, waiting] of this.#running) {
       const end = () => {
-        for (const ended of waiting) ended(this.#over())
+        for (const ended of waiting.all()) ended(this.#over())
       }
       this.#lookUp(id).then(
         caller => {

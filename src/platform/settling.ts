@@ -5,20 +5,19 @@ import type { Reply } from './operation.ts'
 
 /**
  * The reply, with its settlement at its end: before the last byte leaves where the ledger wants that. A failure or the reader's
- * leaving settles as well.
+ * leaving settles as well. A promise only where something has to be awaited.
  */
-export async function settledReply(reply: Reply, charge: Charge, signal: AbortSignal): Promise<Reply> {
+export function settledReply(reply: Reply, charge: Charge, signal: AbortSignal): Reply | Promise<Reply> {
   const { headers } = charge
   const ended = (status: 'ok' | 'failed') => charge.settle(signal.aborted ? 'cancelled' : status)
   const more = headers === undefined ? reply.headers : [...headers, ...(reply.headers ?? [])]
   const extra = more === undefined ? {} : { headers: more }
   if (reply.kind === 'events')
-    return { kind: 'events', events: await settledEvents(reply.events, ended, charge), ...extra }
+    return settledEvents(reply.events, ended, charge).then(events => ({ kind: 'events', events, ...extra }))
   if (reply.kind === 'relay')
     return { kind: 'relay', pipe: sink => settledPipe(reply.pipe, sink, ended, charge.strict), ...extra }
-  const stored = ended('ok')
-  if (stored !== undefined) await stored
-  return more === undefined ? reply : { ...reply, ...extra }
+  const settled = more === undefined ? reply : { ...reply, ...extra }
+  return ended('ok')?.then(() => settled) ?? settled
 }
 
 type Ended = (status: 'ok' | 'failed') => Promise<void> | undefined

@@ -45,6 +45,12 @@ test('thoughts, refusals, texts, and names and arguments of calls are said; noth
   assert.deepEqual(said, [false, true, true, true, true, true, false])
 })
 
+test('a reply of many pieces is whole, of each choice', () => {
+  const pieces = Array.from({ length: 2000 }, (_, at) => ` ${at} ü世`)
+  const events = pieces.flatMap(content => [delta({ content }, 0), delta({ content: 'y' }, 1)])
+  assert.deepEqual(heard(2, events).texts, [pieces.join(''), 'y'.repeat(2000)])
+})
+
 test('choices that interleave are told apart', () => {
   const events = [delta({ content: 'a' }, 0), delta({ content: 'x' }, 1), delta({ content: 'b' }, 0)]
   assert.deepEqual(heard(2, events).texts, ['ab', 'x'])

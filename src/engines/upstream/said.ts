@@ -3,8 +3,8 @@
  * with one search instead of a parse, in well below a microsecond each; made into text only when it has to be counted.
  */
 export class Said {
-  /** JSON string literals without their quotes, in Latin-1 of UTF-8, by choice. */
-  #literals: Map<number, string> | undefined
+  /** JSON string literals without their quotes, by choice. */
+  #literals: Map<number, Pile> | undefined
   readonly #choices: number
   #length = 0
   #dropped = 0
@@ -47,7 +47,34 @@ export class Said {
   #keep(choice: number, said: string): void {
     this.#length += said.length
     this.#literals ??= new Map()
-    this.#literals.set(choice, (this.#literals.get(choice) ?? '') + said)
+    let pile = this.#literals.get(choice)
+    if (pile === undefined) {
+      pile = new Pile()
+      this.#literals.set(choice, pile)
+    }
+    pile.add(said)
+  }
+}
+
+/** Text that grows piece by piece. In bytes, because a string that was put together keeps every event that it was cut from. */
+class Pile {
+  #bytes = Buffer.alloc(512)
+  #length = 0
+
+  /** A piece in Latin-1 of its UTF-8 bytes. */
+  add(piece: string): void {
+    const length = this.#length + piece.length
+    if (length > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.max(length, 2 * this.#bytes.length))
+      this.#bytes.copy(larger, 0, 0, this.#length)
+      this.#bytes = larger
+    }
+    this.#bytes.write(piece, this.#length, 'latin1')
+    this.#length = length
+  }
+
+  toString(): string {
+    return this.#bytes.toString('utf8', 0, this.#length)
   }
 }
 
@@ -71,8 +98,8 @@ const backslash = 0x5c
 /** Servers send one choice an event; of several in one, the first gets all that is said. */
 const choiceOf = (event: string): number => Number(/"index"\s*:\s*(\d{1,6})/.exec(event)?.[1] ?? 0)
 
-function textOf(literals: string): string {
-  const text = Buffer.from(literals, 'latin1').toString()
+function textOf(literals: Pile): string {
+  const text = literals.toString()
   try {
     return JSON.parse(`"${text}"`)
   } catch {
