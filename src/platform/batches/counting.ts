@@ -7,7 +7,7 @@ import { updating } from './rows.ts'
 import type { BatchRow } from './types.ts'
 
 /** How often they are written. */
-const everyMs = 1000
+const everyMs = 250
 
 /** Tells the row of a batch how many lines are done, now and then. What is told is on the disk. */
 export class Counting {
