@@ -29,6 +29,8 @@ const { values } = parseArgs({
 const run = promisify(execFile)
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 const key = 'sk-bench-0123456789'
+/** Of Node, as in `npm start`. */
+const asStarted = ['--max-semi-space-size=16']
 const folder = mkdtempSync(join(tmpdir(), 'parlance-bench-'))
 const upstreamUrl = 'http://127.0.0.1:9000'
 const children: ChildProcess[] = []
@@ -112,8 +114,8 @@ async function startTargets(): Promise<Target[]> {
     PARLANCE_CONFIG: join(folder, 'parlance.yaml'),
     PARLANCE_BOOTSTRAP_KEY: key,
   })
-  await add('Parlance', 9102, [node, join(checkout, 'bin/parlance.cjs'), 'serve'], settings(9102))
-  const limited = [node, join(checkout, 'bench/accounts/server.ts'), 'with limits']
+  await add('Parlance', 9102, [node, ...asStarted, join(checkout, 'bin/parlance.cjs'), 'serve'], settings(9102))
+  const limited = [node, ...asStarted, join(checkout, 'bench/accounts/server.ts'), 'with limits']
   await add('Parlance, limits and budgets', 9103, limited, settings(9103))
   if (values.alone) return targets
   ours = false

@@ -38,7 +38,7 @@ async function lanesOf(name: string, width: number): Promise<Lane[]> {
   const group = name as keyof typeof groups
   const files = await filesOf(group)
   if (files.length === 0) throw new Error(`The group '${name}' has no files.`)
-  const lanes = group === 'fast' ? 2 * width : group === 'blackbox' ? width : 1
+  const lanes = group === 'fast' || group === 'blackbox' ? 2 * width : 1
   return Array.from({ length: lanes }, (_, lane) => ({
     name: lanes === 1 ? name : `${name} ${lane + 1} of ${lanes}`,
     args: [
