@@ -1,39 +1,20 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import { embeddedEngine } from '../engines/embedded.ts'
 import type { Engine } from '../engines/engine.ts'
 import { upstreamEngine, upstreamPool } from '../engines/upstream/index.ts'
-import { systemClock } from '../lib/clock.ts'
-import { makeIds } from '../lib/ids.ts'
 import { silentLog } from '../lib/log.ts'
-import { seededRandom } from '../lib/random.ts'
-import { operations } from '../operations/index.ts'
-import { noBatches } from '../platform/batches/none.fixture.ts'
-import { testFiles } from '../platform/files/files.fixture.ts'
-import { makeIdempotency } from '../platform/idempotency.ts'
-import { makeKeys } from '../platform/keys.ts'
-import { makeLedger } from '../platform/ledger/index.ts'
-import { noLimits } from '../platform/limits/none.ts'
-import { makeModels, type Target } from '../platform/models.ts'
-import { makePrices, priceOf } from '../platform/prices.ts'
-import { makeSignIn } from '../platform/sign-in/index.ts'
-import { type TestUpstreams, testUpstreams } from '../platform/upstreams/upstreams.fixture.ts'
-import { openStore, type Store } from '../store/store.ts'
+import type { Target } from '../platform/models.ts'
+import { priceOf } from '../platform/prices.ts'
 import { countChat, encodingNames, getEncoding } from '../tokens/index.ts'
-import { makeServer, type Server } from './server.ts'
+import { type Listening, startListening } from './listening.fixture.ts'
 
 const secret = 'sk-of-the-counting-test-1'
-const folder = mkdtempSync(join(tmpdir(), 'parlance-counting-'))
 const agent = new Agent()
 const pool = upstreamPool('http://127.0.0.1:9/v1') // never asked: what is counted here needs no answer
-let store: Store
-let reaching: TestUpstreams
-let server: Server
+let listening: Listening | undefined
 let base = ''
 
 const embedModel = fileURLToPath(new URL('../../models/parlance-embed-1.bin', import.meta.url))
@@ -54,12 +35,6 @@ const upstream = (name: string, target: string) =>
   upstreamEngine({ name, target, baseUrl: 'http://127.0.0.1:9/v1', version: '0', log: silentLog, pool })
 
 before(async () => {
-  const clock = systemClock
-  const random = seededRandom(1)
-  const ids = makeIds(random)
-  store = await openStore({ dataDir: folder, clock, log: silentLog })
-  const keys = makeKeys({ store, clock, ids, log: silentLog })
-  await keys.ensure('test', secret)
   const targets = Object.entries(engines).map(
     ([name, open]): Target => ({
       name,
@@ -70,45 +45,14 @@ before(async () => {
       open,
     }),
   )
-  const models = makeModels(targets, { 'gpt-4': 'turbo' })
-  const ledger = await makeLedger({ store, clock, ids, log: silentLog }, { mode: 'grouped', reconcile: true })
-  const prices = await makePrices({ store, clock, log: silentLog }, { settings: new Map(), preset: 'none' })
-  reaching = await testUpstreams({ store, clock, random, dataDir: folder })
-  const services = {
-    models,
-    upstreams: reaching.upstreams,
-    routes: reaching.routes,
-    store,
-    files: testFiles({ store, clock, ids, folder }),
-    batches: noBatches(),
-    keys,
-    ledger,
-    limits: noLimits,
-    prices,
-    signIn: makeSignIn({ store, clock, ids, random, log: silentLog }),
-    clock,
-    ids,
-    random,
-    log: silentLog,
-  }
-  server = makeServer({
-    operations,
-    services,
-    keys,
-    idempotency: makeIdempotency({ store, clock, log: silentLog }),
-    version: '0.0.0',
-    maxBodyBytes: 16_777_216,
-    logRequests: false,
-  })
-  base = `http://127.0.0.1:${(await server.listen('127.0.0.1', 0)).port}`
+  const aliases = { 'gpt-4': 'turbo' }
+  listening = await startListening({ secret, targets, aliases, maxBodyBytes: 16_777_216 })
+  base = listening.base
 })
 after(async () => {
   await agent.close()
-  await server.drain(1000)
   await pool.close()
-  reaching.close()
-  await store.close()
-  rmSync(folder, { recursive: true })
+  await listening?.close()
 })
 
 async function ask(path: string, body: object, key = secret) {
@@ -411,6 +355,7 @@ for (const [name, asked, status, expected] of refusals)
   })
 
 test('nothing that is counted is charged', async () => {
+  const { store } = listening!
   await store.flush()
   assert.deepEqual(await store.read.selectFrom('usage').selectAll().execute(), [])
 })

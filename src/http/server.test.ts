@@ -1,31 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Agent, request } from 'undici'
 import type { Call, Engine } from '../engines/engine.ts'
-import { systemClock } from '../lib/clock.ts'
 import { fault } from '../lib/faults.ts'
-import { makeIds } from '../lib/ids.ts'
-import { silentLog } from '../lib/log.ts'
-import { seededRandom } from '../lib/random.ts'
 import { operations } from '../operations/index.ts'
-import { noBatches } from '../platform/batches/none.fixture.ts'
-import { testFiles } from '../platform/files/files.fixture.ts'
-import { makeIdempotency } from '../platform/idempotency.ts'
-import { makeKeys } from '../platform/keys.ts'
-import { makeLedger } from '../platform/ledger/index.ts'
-import { noLimits } from '../platform/limits/none.ts'
-import { makeModels, type Target } from '../platform/models.ts'
-import { makePrices, priceOf } from '../platform/prices.ts'
-import { makeSignIn } from '../platform/sign-in/index.ts'
-import { type TestUpstreams, testUpstreams } from '../platform/upstreams/upstreams.fixture.ts'
-import { openStore, type Store } from '../store/store.ts'
+import type { Target } from '../platform/models.ts'
+import { priceOf } from '../platform/prices.ts'
 import type { ChatChunk } from '../wire/chat.ts'
-import { makeServer, type Server } from './server.ts'
+import { type Listening, startListening } from './listening.fixture.ts'
 
 /** Says one word a chunk; the request's temperature decides when it fails: 1 before the first chunk, 2 after the second. */
 function wordEngine(seen: { aborted: number }): Engine {
@@ -67,21 +51,11 @@ function wordEngine(seen: { aborted: number }): Engine {
 
 const secret = 'sk-of-the-server-test-0001'
 const seen = { aborted: 0 }
-let folder = ''
-let store: Store
-let reaching: TestUpstreams
-let server: Server
+let listening: Listening | undefined
 let base = ''
 const agent = new Agent()
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parlance-server-'))
-  const clock = systemClock
-  const random = seededRandom(1)
-  const ids = makeIds(random)
-  store = await openStore({ dataDir: folder, clock, log: silentLog })
-  const keys = makeKeys({ store, clock, ids, log: silentLog })
-  await keys.ensure('test', secret)
   const words: Target = {
     name: 'words',
     ownedBy: 'test',
@@ -90,45 +64,13 @@ before(async () => {
     abilities: new Set(['chat']),
     open: () => wordEngine(seen),
   }
-  const models = makeModels([words], { 'gpt-4': 'words' })
-  const ledger = await makeLedger({ store, clock, ids, log: silentLog }, { mode: 'grouped', reconcile: true })
-  const prices = await makePrices({ store, clock, log: silentLog }, { settings: new Map(), preset: 'none' })
-  reaching = await testUpstreams({ store, clock, random, dataDir: folder })
-  const services = {
-    models,
-    upstreams: reaching.upstreams,
-    routes: reaching.routes,
-    store,
-    files: testFiles({ store, clock, ids, folder }),
-    batches: noBatches(),
-    keys,
-    ledger,
-    limits: noLimits,
-    prices,
-    signIn: makeSignIn({ store, clock, ids, random, log: silentLog }),
-    clock,
-    ids,
-    random,
-    log: silentLog,
-  }
-  server = makeServer({
-    operations,
-    services,
-    keys,
-    idempotency: makeIdempotency({ store, clock, log: silentLog }),
-    version: '0.0.0',
-    maxBodyBytes: 100_000,
-    logRequests: false,
-  })
-  const { port } = await server.listen('127.0.0.1', 0)
-  base = `http://127.0.0.1:${port}`
+  const aliases = { 'gpt-4': 'words' }
+  listening = await startListening({ secret, targets: [words], aliases, maxBodyBytes: 100_000 })
+  base = listening.base
 })
 after(async () => {
   await agent.close()
-  await server.drain(1000)
-  reaching.close()
-  await store.close()
-  if (folder !== '') rmSync(folder, { recursive: true })
+  await listening?.close()
 })
 
 interface Answer {
@@ -171,6 +113,7 @@ const chat = (fields: object = {}, headers: Record<string, string> = {}) =>
 
 /** The newest row of usage. */
 async function charged() {
+  const { store } = listening!
   await store.flush()
   return store.read
     .selectFrom('usage')
